@@ -1,0 +1,3 @@
+module github.com/sluice-delivery/sluice
+
+go 1.26
