@@ -69,8 +69,8 @@ func (f *Fault) WithHint(format string, args ...any) *Fault {
 	return f
 }
 
-// As sets the severity.
-func (f *Fault) As(s Severity) *Fault {
+// WithSeverity sets the severity.
+func (f *Fault) WithSeverity(s Severity) *Fault {
 	f.Severity = s
 	return f
 }

@@ -30,7 +30,7 @@ func TestListSortsByPlaceAndTellsEachOnce(t *testing.T) {
 
 func TestRemarksAreNoError(t *testing.T) {
 	var l fault.List
-	l.Add(fault.New("W", "mind this").As(fault.Warning))
+	l.Add(fault.New("W", "mind this").WithSeverity(fault.Warning))
 	if err := l.Err(); err != nil {
 		t.Errorf("a warning became an error: %v", err)
 	}

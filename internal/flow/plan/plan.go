@@ -1,0 +1,174 @@
+// Package plan is the one model that every dialect becomes: a graph of concrete jobs with what they need, what they
+// require and what they do. It is data; it reads no files, keeps no clock and starts nothing.
+package plan
+
+import (
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+)
+
+// Plan is a compiled pipeline: which jobs there are for this event, in the order of the file.
+type Plan struct {
+	Dialect   string      `json:"dialect"`             // "gitlab", later "github", "jenkins"
+	Name      string      `json:"name,omitempty"`      // workflow:name, expanded
+	File      string      `json:"file"`                // the root file, relative to the repository
+	Stages    []string    `json:"stages"`              // in order; only those with jobs
+	Variables []Variable  `json:"variables,omitempty"` // shared by all jobs: predefined and pipeline level, not expanded
+	Jobs      []*Job      `json:"jobs"`
+	Excluded  []Excluded  `json:"excluded,omitempty"` // jobs of the file that the event leaves out
+	Sources   []Source    `json:"sources,omitempty"`  // files that were included
+	Cancel    *AutoCancel `json:"auto_cancel,omitempty"`
+	Why       *Decision   `json:"why,omitempty"` // the workflow rule that let the pipeline be created
+}
+
+// Source is a file that the plan was read from.
+type Source struct {
+	Kind   string      `json:"kind"` // root, local, project, remote, template, component
+	Name   string      `json:"name"`
+	Digest string      `json:"digest,omitempty"` // sha256 of its text, hexadecimal
+	Place  fault.Place `json:"place"`            // of the include
+}
+
+// AutoCancel is what a newer pipeline or a failed job cancels.
+type AutoCancel struct {
+	OnNewCommit  string `json:"on_new_commit,omitempty"`  // conservative, interruptible, none
+	OnJobFailure string `json:"on_job_failure,omitempty"` // all, none
+}
+
+// Excluded is a job that is in the file and not in the plan.
+type Excluded struct {
+	Name  string      `json:"name"`
+	Place fault.Place `json:"place"`
+	Why   Decision    `json:"why"`
+}
+
+// Decision says why a job (or the pipeline) is in or out, for `sluice explain`.
+type Decision struct {
+	Rule   string      `json:"rule"`             // "rules[1]", "only", "no rules", "no rule matched"
+	Text   string      `json:"text,omitempty"`   // the clause as written
+	Place  fault.Place `json:"place"`            // of the deciding clause
+	When   When        `json:"when,omitempty"`   // what it decided
+	Values []Value     `json:"values,omitempty"` // the variables that the clauses read, with what they saw
+	Detail []string    `json:"detail,omitempty"` // each clause tried: what it said, in order
+}
+
+// Value is one variable as a decision saw it. A variable that is not defined has Defined false.
+type Value struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`
+	Defined bool   `json:"defined"`
+}
+
+// When says in which state of what came before a job runs.
+type When string
+
+// The conditions, as GitLab names them (CI/CD YAML syntax reference, when).
+const (
+	OnSuccess When = "on_success"
+	OnFailure When = "on_failure"
+	Always    When = "always"
+	Manual    When = "manual"
+	Delayed   When = "delayed"
+	Never     When = "never"
+)
+
+// Job is one concrete job: matrices are unrolled, rules decided, defaults applied.
+type Job struct {
+	ID     string      `json:"id"`               // unique in the plan; equal to Name unless two share one
+	Name   string      `json:"name"`             // as the forge shows it: `test 1/2`, `test: [a, b]`
+	Key    string      `json:"key"`              // the job's key in the file
+	Matrix []Variable  `json:"matrix,omitempty"` // the leg's values, in the order written
+	Index  int         `json:"index,omitempty"`  // 1-based leg of parallel/matrix, 0 where there is none
+	Total  int         `json:"total,omitempty"`
+	Place  fault.Place `json:"place"`
+	Why    Decision    `json:"why"`
+
+	Stage string `json:"stage"`
+	// Graph is true where the job waits for its Needs alone (GitLab's needs, GitHub always), false where it waits
+	// for every job of the stages before its own.
+	Graph bool   `json:"graph"`
+	Needs []Need `json:"needs,omitempty"`
+	// Inputs are the jobs whose artifacts and dotenv variables are brought in. InputsAll: those of all earlier stages.
+	Inputs    []string `json:"inputs,omitempty"`
+	InputsAll bool     `json:"inputs_all,omitempty"`
+
+	When          When          `json:"when"`
+	Delay         time.Duration `json:"delay,omitempty"`   // with When Delayed
+	Confirm       string        `json:"confirm,omitempty"` // manual_confirmation
+	AllowFailure  Allow         `json:"allow_failure,omitzero"`
+	Retry         Retry         `json:"retry,omitzero"`
+	Timeout       time.Duration `json:"timeout,omitempty"` // 0: the executor's default
+	Interruptible bool          `json:"interruptible,omitempty"`
+	Group         *Group        `json:"group,omitempty"`
+	Environment   *Environment  `json:"environment,omitempty"`
+	Tags          []string      `json:"tags,omitempty"`
+
+	Image     *Container `json:"image,omitempty"`
+	Services  []Service  `json:"services,omitempty"`
+	Variables []Variable `json:"variables,omitempty"` // of this job, not expanded; over the plan's by level, then order
+	Steps     []Step     `json:"steps,omitempty"`
+	Artifacts *Artifacts `json:"artifacts,omitempty"`
+	Caches    []Cache    `json:"caches,omitempty"`
+	Coverage  string     `json:"coverage,omitempty"` // RE2 source whose last match in the log holds the percentage
+	Release   *Release   `json:"release,omitempty"`
+	Pages     *Pages     `json:"pages,omitempty"`
+
+	// Late is set where the job is not yet concrete: when it becomes ready the dialect binds it (house.md 3).
+	Late *Late `json:"late,omitempty"`
+}
+
+// Need is an edge: this job waits for that one.
+type Need struct {
+	Job       string `json:"job"` // ID in the same plan
+	Artifacts bool   `json:"artifacts"`
+}
+
+// Allow says which failures do not fail the pipeline.
+type Allow struct {
+	Any       bool  `json:"any,omitempty"`
+	ExitCodes []int `json:"exit_codes,omitempty"`
+}
+
+// Retry says when a failed attempt is tried again. An empty When means any failure.
+type Retry struct {
+	Max       int      `json:"max,omitempty"` // further attempts after the first, 0 to 2
+	When      []string `json:"when,omitempty"`
+	ExitCodes []int    `json:"exit_codes,omitempty"`
+}
+
+// Group is a resource group or concurrency group: at most one of its jobs runs at a time.
+type Group struct {
+	Name string `json:"name"`           // may hold variables until the job is ready
+	Mode string `json:"mode,omitempty"` // unordered (default), oldest_first, newest_first, newest_ready_first
+}
+
+// Environment is where a job deploys to. Name and URL may hold variables.
+type Environment struct {
+	Name       string        `json:"name"`
+	URL        string        `json:"url,omitempty"`
+	Action     string        `json:"action,omitempty"` // start, prepare, stop, verify, access
+	OnStop     string        `json:"on_stop,omitempty"`
+	AutoStopIn time.Duration `json:"auto_stop_in,omitempty"`
+	Tier       string        `json:"tier,omitempty"`
+	Kubernetes bool          `json:"kubernetes,omitempty"`
+	Place      fault.Place   `json:"place"`
+}
+
+// Late is a job that is bound when its needs are done. Payload is the dialect's own and opaque to everyone else.
+type Late struct {
+	Kind    string `json:"kind"`           // "child": jobs of a pipeline of their own; "expand": jobs in this one's place
+	Wait    bool   `json:"wait,omitempty"` // the job ends with what it was bound to (strategy: depend), not at once
+	Mirror  bool   `json:"mirror,omitempty"`
+	Payload any    `json:"payload,omitempty"`
+}
+
+// Job finds a job by its ID, or nil.
+func (p *Plan) Job(id string) *Job {
+	for _, j := range p.Jobs {
+		if j.ID == id {
+			return j
+		}
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package program
+
+import (
+	"context"
+
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+)
+
+// Executor opens a host for each attempt of a job. Implementations: this machine's shell, a Docker container, later
+// a Kubernetes pod; one conformance suite holds them all to this contract. Safe for concurrent use.
+type Executor interface {
+	// Open prepares the workspace (and containers). It fails with a *fault.Fault or an error that wraps an *Error
+	// whose Failure says what kind of failure the job has. What Open made before failing, it has removed.
+	Open(ctx context.Context, o Order, out Output) (Host, error)
+}
+
+// Host is where one attempt of one job runs. It is used by one goroutine at a time.
+type Host interface {
+	// Paths are where things are, as this process and as the job sees them.
+	Paths() Paths
+	// Exec runs one shell to its end. Canceling ctx stops it: first gracefully, after a grace hard; everything that the
+	// shell started is gone when Exec returns. A non-zero exit is no error.
+	Exec(ctx context.Context, e Exec, out Output) (exit int, err error)
+	// Close removes what Open made and kills what is left. keep leaves the workspace where it is, for a look inside.
+	Close(ctx context.Context, keep bool) error
+}
+
+// Paths are the folders of a host. Those with Job are as the job's commands see them; they differ in containers.
+type Paths struct {
+	Workspace    string // the project folder, on this machine
+	JobWorkspace string
+	Private      string // for file variables, scripts and such; not part of the project
+	JobPrivate   string
+	Shell        string // "bash" or "sh", as found
+}
+
+// Order asks for a host.
+type Order struct {
+	Run     string // id of the run
+	Job     *plan.Job
+	ID      string // of the job in the run
+	Attempt int    // from 1
+	// Image and Services are expanded; both empty for a job on this machine.
+	Image    *plan.Container
+	Services []plan.Service
+	// Env is what services and the container's own start see: NAME=value.
+	Env []string
+	// Checkout says what is in the workspace: "clone" (default: the snapshot of the repository), "none" and "empty".
+	Checkout string
+	// Outlive lets processes that took a session of their own live on after the job: only deployments may.
+	Outlive bool
+	// Key names the job's folder: safe as a file name, unique in the run.
+	Key string
+}
+
+// Stream says who wrote a chunk of output.
+type Stream string
+
+// The streams of a job's output, as `--format json` names them.
+const (
+	Stdout  Stream = "stdout"
+	Stderr  Stream = "stderr"
+	Command Stream = "command" // an echoed script line, without prompt
+	System  Stream = "system"  // ours
+)
+
+// Output takes what a job writes, in order. Chunks of Stdout and Stderr are arbitrary pieces of bytes; a chunk of
+// Command or System is one whole text without a line end. The chunk is only valid during the call. Safe for one
+// caller at a time.
+type Output interface {
+	Write(s Stream, chunk []byte) error
+}
+
+// Error is a failure of the machinery, with its kind.
+type Error struct {
+	Failure Failure
+	Err     error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
