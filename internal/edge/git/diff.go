@@ -1,0 +1,76 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Resolve is the commit that a revision names.
+func (r *Repository) Resolve(ctx context.Context, revision string) (string, error) {
+	out, err := Run(ctx, r.Root, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
+	if err != nil {
+		if e, ok := errors.AsType[*Error](err); ok && e.Exit == 1 {
+			return "", fmt.Errorf("revision %q does not exist here", revision)
+		}
+		return "", err
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// MergeBase is the best common ancestor of two revisions, "" where they have none.
+func (r *Repository) MergeBase(ctx context.Context, a, b string) (string, error) {
+	out, err := Run(ctx, r.Root, "merge-base", "--end-of-options", a, b)
+	if e, ok := errors.AsType[*Error](err); ok && e.Exit == 1 {
+		return "", nil
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+// Changed lists the paths, relative to the root, that differ between base and the work tree: committed since, staged,
+// unstaged and untracked. Renames give both names.
+func (r *Repository) Changed(ctx context.Context, base string) ([]string, error) {
+	var out []byte
+	var err error
+	if base == "" || base == Zero {
+		out, err = Run(ctx, r.Root, "ls-files", "-z", "--cached")
+	} else {
+		out, err = Run(ctx, r.Root, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z", "--end-of-options", base, "--")
+	}
+	if err != nil {
+		return nil, err
+	}
+	untracked, err := Run(ctx, r.Root, "ls-files", "-z", "--others", "--exclude-standard")
+	if err != nil {
+		return nil, err
+	}
+	paths := append(split(out), split(untracked)...)
+	slices.Sort(paths)
+	return slices.Compact(paths), nil
+}
+
+// ChangedBetween lists the paths that differ between two commits, the work tree left out.
+func (r *Repository) ChangedBetween(ctx context.Context, base, head string) ([]string, error) {
+	out, err := Run(ctx, r.Root, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z", "--end-of-options", base, head, "--")
+	return split(out), err
+}
+
+// Untracked lists what git does not track in the folder, ignored files included, relative to it (GitLab's
+// artifacts:untracked keeps ignored files too).
+func Untracked(ctx context.Context, dir string) ([]string, error) {
+	out, err := Run(ctx, dir, "ls-files", "-z", "--others")
+	return split(out), err
+}
+
+func split(out []byte) []string {
+	var paths []string
+	for p := range bytes.SplitSeq(out, []byte{0}) {
+		if len(p) > 0 {
+			paths = append(paths, string(p))
+		}
+	}
+	return paths
+}
