@@ -1,0 +1,61 @@
+package keyword
+
+import (
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+)
+
+// Rules is a list of rules, nested lists flattened; the first that matches decides.
+type Rules struct {
+	Items []Rule
+	Place fault.Place
+}
+
+// Rule is one item of rules: or of workflow:rules. All written conditions (If, Changes, Exists) must hold.
+type Rule struct {
+	If      Condition
+	Changes *Changes
+	Exists  *Exists
+
+	When          Placed[plan.When]
+	StartIn       Span
+	AllowFailure  *AllowFailure // ExitCodes is never set here
+	Variables     []Variable
+	Needs         *Needs // replaces the job's
+	Interruptible Flag
+	AutoCancel    *AutoCancel // of a workflow rule
+	Place         fault.Place
+}
+
+// Condition is an expression of the rules:if language. It was checked: package expr parses Text without a mistake,
+// unless a fault was told for it.
+type Condition struct {
+	Text  string
+	Place fault.Place // of its first character
+	Set   bool
+}
+
+// Changes is rules:changes. Paths may hold variables and patterns.
+type Changes struct {
+	Paths     []Text
+	CompareTo Text
+	Place     fault.Place
+}
+
+// Exists is rules:exists. Paths may hold variables and patterns; Project and Ref need a server.
+type Exists struct {
+	Paths   []Text
+	Project Text
+	Ref     Text
+	Place   fault.Place
+}
+
+// Policy is only: or except:. The simple form (a list) sets Refs alone. All written parts must hold for only, any for
+// except.
+type Policy struct {
+	Refs       *Texts      // names, keywords (branches, tags, pushes …), /patterns/ and name@path
+	Variables  []Condition // any of them
+	Changes    *Texts
+	Kubernetes Flag // kubernetes: active
+	Place      fault.Place
+}
