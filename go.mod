@@ -3,6 +3,7 @@ module github.com/sluice-delivery/sluice
 go 1.26.0
 
 require (
+	github.com/bmatcuk/doublestar/v4 v4.10.0 // indirect
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 )
