@@ -1,0 +1,50 @@
+package run
+
+import "slices"
+
+// Status is the state of a job, and of a whole pipeline.
+type Status string
+
+// The states. The words are those that `sluice run --format json` prints.
+const (
+	Created  Status = "created"  // its turn has not come
+	Waiting  Status = "waiting"  // ready, but its resource group is taken
+	Delayed  Status = "delayed"  // starts at a time that is known
+	Manual   Status = "manual"   // waits for a person to play it
+	Pending  Status = "pending"  // ready; waits for an agent, or for being bound
+	Running  Status = "running"  // an attempt is on
+	Success  Status = "success"  //
+	Failed   Status = "failed"   //
+	Canceled Status = "canceled" //
+	Skipped  Status = "skipped"  // will not run in this run
+)
+
+// moves are all the moves that a job can make. Running to pending is another attempt of the same job.
+var moves = map[Status][]Status{
+	Created:  {Pending, Delayed, Manual, Skipped, Canceled},
+	Pending:  {Running, Waiting, Success, Failed, Canceled, Skipped, Pending},
+	Waiting:  {Pending, Running, Failed, Canceled, Skipped},
+	Delayed:  {Pending, Failed, Canceled, Skipped},
+	Manual:   {Pending, Canceled, Skipped},
+	Running:  {Success, Failed, Canceled, Skipped, Pending, Manual},
+	Success:  {Pending},
+	Failed:   {Pending},
+	Canceled: {Pending},
+	Skipped:  {Created},
+}
+
+// May reports whether a job can go from this state to that one.
+func (s Status) May(to Status) bool { return slices.Contains(moves[s], to) }
+
+// Over reports whether the state is an end: success, failed, canceled or skipped.
+func (s Status) Over() bool {
+	switch s {
+	case Success, Failed, Canceled, Skipped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Active reports whether the machinery still has to do something: pending, waiting or running.
+func (s Status) Active() bool { return s == Pending || s == Waiting || s == Running }
