@@ -92,6 +92,8 @@ type Job struct {
 	// Inputs are the jobs whose artifacts and dotenv variables are brought in. InputsAll: those of all earlier stages.
 	Inputs    []string `json:"inputs,omitempty"`
 	InputsAll bool     `json:"inputs_all,omitempty"`
+	// Upstream are jobs of the parent pipeline's plan, by ID, whose artifacts are brought in (needs:pipeline:job).
+	Upstream []string `json:"upstream,omitempty"`
 
 	When          When          `json:"when"`
 	Delay         time.Duration `json:"delay,omitempty"`   // with When Delayed
@@ -107,6 +109,7 @@ type Job struct {
 	Image     *Container `json:"image,omitempty"`
 	Services  []Service  `json:"services,omitempty"`
 	Variables []Variable `json:"variables,omitempty"` // of this job, not expanded; over the plan's by level, then order
+	Hides     []string   `json:"hides,omitempty"`     // variables of the plan's level Default that this job does not take
 	Steps     []Step     `json:"steps,omitempty"`
 	Artifacts *Artifacts `json:"artifacts,omitempty"`
 	Caches    []Cache    `json:"caches,omitempty"`

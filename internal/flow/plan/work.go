@@ -57,6 +57,8 @@ type Step struct {
 	Name  string      `json:"name"`            // "script", "after_script", or the step's name
 	After bool        `json:"after,omitempty"` // runs whatever happened before, and decides nothing
 	Lines []string    `json:"lines"`           // each is one command of the list as written, may span lines
+	Env   []Variable  `json:"env,omitempty"`   // of this step alone, over the job's
+	Dir   string      `json:"dir,omitempty"`   // relative to the project folder; "" is the folder itself
 	Place fault.Place `json:"place"`
 }
 
