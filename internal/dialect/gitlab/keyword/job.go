@@ -46,7 +46,7 @@ type Job struct {
 	Confirm      Text          // manual_confirmation
 	AllowFailure *AllowFailure // nil: false, or true for a manual job without rules
 	Retry        *Retry
-	Timeout      Span
+	Timeout      Span // default:timeout has no effect, as in GitLab
 
 	Needs        *Needs // nil: waits for its stages; an empty list starts at once
 	Dependencies *Texts // nil: artifacts of all earlier stages (or of needs)
@@ -68,7 +68,7 @@ type Job struct {
 	Secrets  []Secret
 	IDTokens []IDToken
 	Identity Text
-	Inputs   []Input
+	Inputs   []JobInput
 	Dast     *Dast
 	Publish  Text // the deprecated form of pages:publish
 }
@@ -142,7 +142,7 @@ type StepSource struct {
 	Place fault.Place
 }
 
-// StepAt is the long form of a step's source. URL is the registry and Rev the tag for an OCI image.
+// StepAt is the long form of a step's source. For an OCI image URL is the registry and Rev the tag.
 type StepAt struct {
 	URL, Repository, Rev, Dir, File Text
 	Set                             bool
@@ -154,6 +154,18 @@ type Input struct {
 	Name  string
 	Value any
 	Place fault.Place
+}
+
+// JobInput is a typed parameter of a job, read with ${{ job.inputs.NAME }} in script, before_script, after_script,
+// artifacts, cache, image and services (GitLab documentation, job inputs).
+type JobInput struct {
+	Name        string
+	Type        string // string (default), number, boolean, array
+	Default     any    // as in Input
+	Description Text
+	Options     []any
+	Regex       Text
+	Place       fault.Place
 }
 
 // AllowFailure says which failures do not fail the pipeline.

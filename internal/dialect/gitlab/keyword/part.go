@@ -12,7 +12,6 @@ type Image struct {
 	PullPolicy []Text // always, if-not-present, never
 	Docker     Docker
 	Kubernetes Kubernetes
-	Ports      []Port
 	Place      fault.Place
 }
 
@@ -27,14 +26,6 @@ type Docker struct {
 type Kubernetes struct {
 	User  Text // a number or a name, "1001" or "1001:1001"
 	Place fault.Place
-}
-
-// Port is one exposed port of an image or service (web terminals).
-type Port struct {
-	Number   int
-	Protocol Text
-	Name     Text
-	Place    fault.Place
 }
 
 // Services is the list of containers beside a job. An empty list is a value: it takes the defaults away.
@@ -93,12 +84,11 @@ type Cache struct {
 	Place        fault.Place
 }
 
-// Key names a cache: Text, or computed from Files (their last commits, or with Content their text). "default" where
-// nothing is written.
+// Key names a cache: Text ("default" where nothing is written), or computed from Files.
 type Key struct {
 	Text    Text
-	Files   []Text // at most two
-	Commits bool   // files_commits: by the last commit that changed them; files: by their content
+	Files   []Text // paths or patterns
+	Commits bool   // files_commits: by the last commit that changed each; files: by their content
 	Prefix  Text
 	Place   fault.Place
 }
@@ -115,13 +105,12 @@ type Environment struct {
 	Place      fault.Place
 }
 
-// Cluster is environment:kubernetes.
+// Cluster is environment:kubernetes. Namespace and FluxResourcePath are those of dashboard:, or the deprecated ones.
 type Cluster struct {
 	Agent            Text
 	Namespace        Text
 	FluxResourcePath Text
 	ManagedResources Flag // managed_resources:enabled
-	Templates        []Text
 	Place            fault.Place
 }
 
@@ -135,7 +124,6 @@ type Release struct {
 	Milestones  []Text
 	ReleasedAt  Text
 	Links       []Link
-	CatalogPub  Text
 	Place       fault.Place
 }
 
@@ -145,8 +133,10 @@ type Link struct {
 	Place                     fault.Place
 }
 
-// Trigger starts another pipeline: of another project, or a child of this one (Include).
+// Trigger starts another pipeline: of another project (Project), or a child of this one (Include). Upstream alone is
+// the form needs:pipeline, which takes over the status of another project's latest pipeline.
 type Trigger struct {
+	Upstream Text
 	Project  Text
 	Branch   Text
 	Strategy Text // depend, mirror; "" starts it and goes on
@@ -160,7 +150,6 @@ type Trigger struct {
 type Forward struct {
 	YAMLVariables     Flag // true where not written
 	PipelineVariables Flag
-	DotenvVariables   Flag
 }
 
 // Include is one file of a child pipeline: exactly one of Local, Remote, Project (with Files), Template, Component and
