@@ -1,0 +1,182 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/flow/event"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
+	"github.com/sluice-delivery/sluice/internal/flow/schedule"
+)
+
+// take carries out what the run answered and starts what may start now.
+func (l *loop) take(ctx context.Context, changes []run.Change) error {
+	now := time.Now()
+	for _, c := range changes {
+		l.Watcher.Changed(c)
+		switch {
+		case c.Job == "":
+		case c.Cancel:
+			if a := l.leases[c.Job]; a != nil {
+				a.cancel(errCanceled(c.Reason))
+			}
+		case c.Bind:
+			l.bind(ctx, c.Job)
+		case c.To == run.Pending:
+			if c.By == "person" || c.From == run.Manual {
+				l.played[c.Job] = true
+			}
+			if c.From != run.Waiting {
+				l.push(c.Job, now)
+			}
+		case c.To.Over() && l.leases[c.Job] == nil:
+			l.queue.Remove(c.Job)
+		}
+	}
+	return l.start(ctx, now)
+}
+
+// errCanceled is the cause of a job's context that the run canceled.
+type errCanceled string
+
+func (e errCanceled) Error() string {
+	if e == "" {
+		return "canceled"
+	}
+	return string(e)
+}
+
+func (l *loop) push(id string, now time.Time) {
+	j, ok := l.run.Job(id)
+	if !ok {
+		return
+	}
+	job := schedule.Job{ID: id, Run: l.id, Tags: j.Plan.Tags, Queued: now}
+	if g := j.Plan.Group; g != nil {
+		job.Group, job.Mode = g.Name, g.Mode
+	}
+	l.queue.Push(job)
+}
+
+// start leases what the queue assigns, and tells of jobs that wait for a resource group.
+func (l *loop) start(ctx context.Context, now time.Time) error {
+	assigned, blocked := l.queue.Assign(now)
+	for _, b := range blocked {
+		if err := l.tell(event.Fact{At: now, Kind: event.Waiting, Job: b.Job, Reason: b.Reason.String()}); err != nil {
+			return err
+		}
+	}
+	for _, a := range assigned {
+		lease := l.lease(a.Job, now)
+		jobCtx, cancel := context.WithCancelCause(ctx)
+		l.leases[a.Job] = &active{lease: lease, cancel: cancel}
+		if l.Groups != nil && lease.Job.Group != nil {
+			l.workers.Go(func() { l.workInGroup(jobCtx, lease) })
+			continue
+		}
+		if err := l.tell(event.Fact{At: now, Kind: event.Started, Job: a.Job, Attempt: lease.Attempt, By: agentID}); err != nil {
+			return err
+		}
+		l.workers.Go(func() { l.work(jobCtx, lease) })
+	}
+	return nil
+}
+
+// tell applies a fact whose changes start nothing new, and passes them to the watcher.
+func (l *loop) tell(f event.Fact) error {
+	changes, err := l.run.Apply(f)
+	for _, c := range changes {
+		l.Watcher.Changed(c)
+	}
+	return err
+}
+
+func (l *loop) work(ctx context.Context, lease Lease) {
+	r := l.Agent.Do(ctx, lease)
+	l.reports <- report{job: lease.ID, result: &r}
+}
+
+// workInGroup waits until no other process on this machine holds the job's resource group.
+func (l *loop) workInGroup(ctx context.Context, lease Lease) {
+	release, err := l.Groups.Lock(ctx, lease.Job.Group.Name, lease.Job.Name, func(holder string) {
+		l.reports <- report{job: lease.ID, waits: holder}
+	})
+	l.reports <- report{job: lease.ID, began: true}
+	if err != nil {
+		r := lockFailure(ctx, err)
+		l.reports <- report{job: lease.ID, result: &r}
+		return
+	}
+	defer release()
+	l.work(ctx, lease)
+}
+
+// bind asks the dialect, beside the loop, what a late job becomes.
+func (l *loop) bind(ctx context.Context, id string) {
+	lease := l.lease(id, time.Now())
+	jobCtx, cancel := context.WithCancelCause(ctx)
+	l.leases[id] = &active{lease: lease, cancel: cancel}
+	l.workers.Go(func() {
+		b := l.Binder.Bind(jobCtx, lease)
+		l.reports <- report{job: id, bound: &b}
+	})
+}
+
+func (l *loop) lease(id string, now time.Time) Lease {
+	j, _ := l.run.Job(id)
+	return Lease{
+		Run: l.id, ID: id, Attempt: j.Attempt, Job: j.Plan, Scope: j.Scope,
+		Inputs: l.inputs(j), Started: now, Manual: l.played[id],
+	}
+}
+
+// source is what is asked often of one plan: which of its jobs leave something, and where the stages stand.
+type source struct {
+	stage   map[string]int
+	leaving []*plan.Job
+}
+
+func (l *loop) source(p *plan.Plan) *source {
+	if s := l.sources[p]; s != nil {
+		return s
+	}
+	s := &source{stage: make(map[string]int, len(p.Stages))}
+	for i, name := range p.Stages {
+		s.stage[name] = i
+	}
+	for _, j := range p.Jobs {
+		if j.Artifacts != nil {
+			s.leaving = append(s.leaving, j)
+		}
+	}
+	l.sources[p] = s
+	return s
+}
+
+// inputs are the jobs whose artifacts and outputs j takes: those named, or all of earlier stages, that ran.
+func (l *loop) inputs(j run.Job) []Input {
+	prefix := ""
+	if j.Parent != "" {
+		prefix = j.Parent + "/"
+	}
+	var out []Input
+	add := func(id, name string) {
+		if r, ran := l.results[prefix+id]; ran {
+			out = append(out, Input{ID: prefix + id, Name: name, Outputs: r.Outputs})
+		}
+	}
+	if !j.Plan.InputsAll {
+		for _, id := range j.Plan.Inputs {
+			add(id, id)
+		}
+		return out
+	}
+	s := l.source(j.Scope)
+	for _, p := range s.leaving {
+		if s.stage[p.Stage] < s.stage[j.Plan.Stage] {
+			add(p.ID, p.Name)
+		}
+	}
+	return out
+}
