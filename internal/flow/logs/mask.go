@@ -1,0 +1,115 @@
+// Package logs is the path of every byte that leaves a job: secrets are masked, lines are numbered, sections are
+// folded and control sequences are taken out, all while the bytes stream and in bounded memory.
+// It reads and writes no files, knows no terminal and keeps no clock; bytes go in, bytes and events come out.
+package logs
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/secret"
+)
+
+// Masked is what stands in a log where a secret stood (GitLab Runner's word).
+const Masked = "[MASKED]"
+
+// Mask is a set of secrets, compiled once and shared by all streams that must not show them. It does not change;
+// With makes a larger one. The zero value and nil are the empty set.
+//
+// Each secret is found as it stands; in base64 (both alphabets, at every offset, with and without padding, wrapped
+// or not), hexadecimal, percent-encoding, JSON, XML and HTML, and the quotings of shells; and each of its lines in
+// the same forms.
+type Mask struct {
+	patterns []string // sorted, each once
+	machine  *automaton
+}
+
+// NewMask compiles secrets. The faults are warnings: a secret that is too short is not masked, one that is very
+// large only as it stands. Empty secrets are passed over. The faults name a secret, if it has a name, and never show it.
+func NewMask(secrets ...secret.Secret) (*Mask, fault.Faults) {
+	return (*Mask)(nil).With(secrets...)
+}
+
+// With is the mask with more secrets. Where that adds nothing, it is the same mask.
+func (m *Mask) With(secrets ...secret.Secret) (*Mask, fault.Faults) {
+	var known []string
+	if m != nil {
+		known = m.patterns
+	}
+	var faults fault.Faults
+	patterns := known
+	for _, s := range secrets {
+		value := s.Reveal()
+		if value == "" {
+			continue
+		}
+		if f := check(s); f != nil {
+			faults = append(faults, f)
+			if f.Code == CodeShortSecret {
+				continue
+			}
+		}
+		patterns = slices.Concat(patterns, forms(value))
+	}
+	slices.Sort(patterns)
+	patterns = slices.Compact(patterns)
+	if m != nil && len(patterns) == len(known) || len(patterns) == 0 {
+		return cmpOr(m, &Mask{}), faults
+	}
+	return &Mask{patterns: patterns, machine: build(patterns)}, faults
+}
+
+// cmpOr is m, or the other mask where there is no m.
+func cmpOr(m, other *Mask) *Mask {
+	if m != nil {
+		return m
+	}
+	return other
+}
+
+// check is the warning that a secret deserves, or nil.
+func check(s secret.Secret) *fault.Fault {
+	value, name := s.Reveal(), "a secret"
+	if s.Name() != "" {
+		name = "the secret " + s.Name()
+	}
+	switch {
+	case utf8.RuneCountInString(value) < minSecret || blank(value):
+		return fault.New(CodeShortSecret, "%s is too short to be masked and would be shown in the log", name).WithSeverity(fault.Warning).
+			WithHint("a secret needs at least %d characters, and more than white space", minSecret)
+	case len(value) > maxEncoded:
+		return fault.New(CodeLargeSecret, "%s is larger than %d KiB and masked only as it stands, not in encoded forms", name, maxEncoded>>10).WithSeverity(fault.Warning)
+	}
+	return nil
+}
+
+// Longest is the length of the longest text that the mask looks for, in bytes; 0 where it looks for none.
+func (m *Mask) Longest() int {
+	longest := 0
+	if m != nil {
+		for _, p := range m.patterns {
+			longest = max(longest, len(p))
+		}
+	}
+	return longest
+}
+
+// Text masks one text that is there as a whole: a message, a name, a summary.
+func (m *Mask) Text(s string) string {
+	if m == nil || m.machine == nil {
+		return s
+	}
+	stream := m.Masker()
+	return string(stream.Close(stream.Append(nil, []byte(s))))
+}
+
+// Masker starts a stream that shows none of the secrets.
+func (m *Mask) Masker() *Masker { return &Masker{mask: cmpOr(m, &Mask{})} }
+
+// Format keeps the patterns out of every print of a mask.
+func (m *Mask) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[mask]") }
+
+var _ fmt.Formatter = (*Mask)(nil)
