@@ -260,3 +260,16 @@ func slugPath(name string) string {
 	}
 	return out
 }
+
+// Upstream is the remote-tracking branch of what is checked out, "" without one.
+func (r *Repository) Upstream() string {
+	remote, merge := r.Config["branch."+r.Branch+".remote"], r.Config["branch."+r.Branch+".merge"]
+	branch, ok := strings.CutPrefix(merge, "refs/heads/")
+	if r.Branch == "" || remote == "" || !ok {
+		return ""
+	}
+	if remote == "." {
+		return branch
+	}
+	return "refs/remotes/" + remote + "/" + branch
+}

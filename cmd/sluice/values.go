@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+)
+
+// values reads what --variable and its kin give.
+func (p *pipelineFlags) values() (given, error) {
+	g := given{inputs: map[string]string{}, local: map[string]string{}, templates: p.templates}
+	for _, kv := range p.variables {
+		v, err := assignment("--variable", kv)
+		if err != nil {
+			return g, err
+		}
+		v.Level = plan.Pipeline
+		g.pipeline = append(g.pipeline, v)
+	}
+	for _, path := range p.varFiles {
+		vs, err := variableFile(p.path(path))
+		if err != nil {
+			return g, err
+		}
+		g.project = append(g.project, vs...)
+	}
+	for _, kv := range p.secrets {
+		v, err := assignment("--secret", kv)
+		if err != nil {
+			return g, err
+		}
+		v.Level, v.Masked, v.Raw = plan.Project, true, true
+		g.project = append(g.project, v)
+	}
+	for _, kv := range p.inputs {
+		v, err := assignment("--input", kv)
+		if err != nil {
+			return g, err
+		}
+		g.inputs[v.Name] = v.Value
+	}
+	for _, kv := range p.localRepositories {
+		v, err := assignment("--local-repository", kv)
+		if err != nil {
+			return g, err
+		}
+		if info, err := os.Stat(p.path(v.Value)); err != nil || !info.IsDir() {
+			return g, fault.New(codeUsage, "--local-repository %s: there is no folder %s", v.Name, v.Value)
+		}
+		if g.local[v.Name], err = filepath.Abs(p.path(v.Value)); err != nil {
+			return g, err
+		}
+	}
+	return g, nil
+}
+
+// assignment takes K=V apart.
+func assignment(flag, text string) (plan.Variable, error) {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok || name == "" {
+		return plan.Variable{}, fault.New(codeUsage, "%s %q is not of the form NAME=VALUE", flag, text)
+	}
+	return plan.Variable{Name: name, Value: value}, nil
+}
+
+// variableFile reads project variables: a YAML mapping, or lines of NAME=VALUE with # comments.
+func variableFile(path string) ([]plan.Variable, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.New(codeUsage, "--variable-file: %v", err)
+	}
+	if ext := filepath.Ext(path); ext == ".yml" || ext == ".yaml" {
+		return yamlVariables(path, text)
+	}
+	var out []plan.Variable
+	scan := bufio.NewScanner(strings.NewReader(string(text)))
+	scan.Buffer(nil, 16<<20)
+	for n := 1; scan.Scan(); n++ {
+		line := strings.TrimSpace(scan.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
+		if !ok || name == "" {
+			return nil, fault.At(codeUsage, fault.Place{File: path, Line: n}, "the line is not of the form NAME=VALUE")
+		}
+		out = append(out, plan.Variable{Name: strings.TrimSpace(name), Value: unquote(value), Level: plan.Project})
+	}
+	return out, scan.Err()
+}
+
+// unquote takes one pair of quotes off a value, as dotenv files have them.
+func unquote(value string) string {
+	if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+		return value[1 : n-1]
+	}
+	return value
+}

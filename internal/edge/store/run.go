@@ -1,0 +1,140 @@
+// Package store keeps what a run leaves behind to be read: its record, its journal and the log of every job, as files
+// below .sluice/runs/<id>. It never keeps the state of a run in memory for others to share.
+package store
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/logs"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
+)
+
+// The faults of this package.
+const (
+	CodeLog = "SL2501" // a log or record cannot be written
+	CodeRun = "SL2502" // there is no such run
+)
+
+// Docs explains the codes.
+var Docs = []fault.Doc{
+	{Code: CodeLog, Summary: "a log or record cannot be written", Text: "The logs and records of runs are kept below .sluice/runs. The disk may be full or the folder not writable."},
+	{Code: CodeRun, Summary: "there is no such run", Text: "`sluice run list` shows the runs that are kept here."},
+}
+
+// Record is what is known of a run: run.json.
+type Record struct {
+	ID       string     `json:"id"`
+	Number   int        `json:"number"`
+	Event    string     `json:"event"`
+	Ref      string     `json:"ref"`
+	SHA      string     `json:"sha"`
+	Dirty    bool       `json:"dirty,omitempty"`
+	File     string     `json:"file"`
+	Status   run.Status `json:"status"`
+	Started  time.Time  `json:"started"`
+	Finished *time.Time `json:"finished,omitempty"`
+	PID      int        `json:"pid"`
+}
+
+// Run is the folder of one run.
+type Run struct {
+	Dir string
+
+	mu      sync.Mutex
+	journal *bufio.Writer
+	file    *os.File
+	logs    map[string]string // job -> file name
+}
+
+// Create makes the folder of a new run below state (.sluice).
+func Create(state string, r Record) (*Run, error) {
+	dir := filepath.Join(state, "runs", r.ID)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fault.New(CodeLog, "%v", err).WithHint("is the disk full, or the folder not writable?")
+	}
+	out := &Run{Dir: dir, logs: map[string]string{}}
+	if err := out.Put(r); err != nil {
+		return nil, err
+	}
+	file, err := os.Create(filepath.Join(dir, "journal.jsonl"))
+	if err != nil {
+		return nil, fault.New(CodeLog, "%v", err)
+	}
+	out.file, out.journal = file, bufio.NewWriterSize(file, 32<<10)
+	return out, nil
+}
+
+// Put writes the record anew.
+func (r *Run) Put(rec Record) error {
+	text, err := json.MarshalIndent(rec, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write run.json: %w", err)
+	}
+	fresh := filepath.Join(r.Dir, ".run.json")
+	if err := os.WriteFile(fresh, append(text, '\n'), 0o644); err != nil {
+		return fault.New(CodeLog, "%v", err).WithHint("is the disk full?")
+	}
+	return os.Rename(fresh, filepath.Join(r.Dir, "run.json"))
+}
+
+// Append adds a change to the journal.
+func (r *Run) Append(c run.Change) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	if _, err := r.journal.Write(append(text, '\n')); err != nil {
+		return fault.New(CodeLog, "write the journal: %v", err).WithHint("is the disk full?")
+	}
+	return nil
+}
+
+// Log opens the log of a job; key is the job's name as a file name.
+func (r *Run) Log(key string, mask *logs.Mask, sink Sink) (*Log, error) {
+	return openLog(r.LogPath(key), mask, sink)
+}
+
+// LogPath is where the log of a job is.
+func (r *Run) LogPath(key string) string { return filepath.Join(r.Dir, key+".log") }
+
+// Close ends the journal.
+func (r *Run) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(r.journal.Flush(), r.file.Close())
+}
+
+// List reads the records of the runs below state, the newest first. A folder without a readable record is passed over.
+func List(state string) ([]Record, error) {
+	entries, err := os.ReadDir(filepath.Join(state, "runs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the runs: %w", err)
+	}
+	var out []Record
+	for _, e := range slices.Backward(entries) {
+		text, err := os.ReadFile(filepath.Join(state, "runs", e.Name(), "run.json"))
+		if err != nil {
+			continue
+		}
+		var r Record
+		if json.Unmarshal(text, &r) == nil && r.ID == e.Name() {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
