@@ -27,14 +27,6 @@ import (
 // Store is a folder with runs/ and cache/ in it.
 type Store struct{ Dir string }
 
-// Saved tells what was kept.
-type Saved struct {
-	Files   int
-	Bytes   int64
-	Unmet   []string // patterns that matched no file
-	Skipped string   // why nothing was stored, "" when it was
-}
-
 // Meta is what is known of a stored set of files; it stands beside it as meta.json.
 type Meta struct {
 	Name    string     `json:"name,omitempty"` // of the artifact; the key of a cache
@@ -49,7 +41,7 @@ type Meta struct {
 
 // SaveArtifacts keeps files of a job under runs/RUN/artifacts/JOB (reports under runs/RUN/reports/JOB/KIND), in place
 // of what was kept there before.
-func (s *Store) SaveArtifacts(ctx context.Context, run, job string, a program.SaveArtifacts, root string) (Saved, error) {
+func (s *Store) SaveArtifacts(ctx context.Context, run, job string, a program.SaveArtifacts, root string) (program.Saved, error) {
 	dir := s.artifactDir(run, job, a.Kind)
 	meta := Meta{Name: a.Name, Job: job, Kind: a.Kind, Created: time.Now()}
 	if a.Expire > 0 {
@@ -71,7 +63,7 @@ func (s *Store) RestoreArtifacts(ctx context.Context, run, job, root string) (in
 }
 
 // SaveCache keeps files under a key, in place of what was kept there before.
-func (s *Store) SaveCache(ctx context.Context, key string, sel program.Select, root string) (Saved, error) {
+func (s *Store) SaveCache(ctx context.Context, key string, sel program.Select, root string) (program.Saved, error) {
 	return s.save(ctx, s.cacheDir(key), Meta{Name: key, Kind: "cache", Created: time.Now()}, sel, root)
 }
 
@@ -128,14 +120,14 @@ func FileName(text string) string {
 }
 
 // save lists the files, lays them into a new folder and swaps it in whole, so that no reader sees half of it.
-func (s *Store) save(ctx context.Context, dir string, meta Meta, sel program.Select, rootPath string) (Saved, error) {
+func (s *Store) save(ctx context.Context, dir string, meta Meta, sel program.Select, rootPath string) (program.Saved, error) {
 	root, err := os.OpenRoot(rootPath)
 	if err != nil {
-		return Saved{}, fmt.Errorf("open the workspace: %w", err)
+		return program.Saved{}, fmt.Errorf("open the workspace: %w", err)
 	}
 	defer root.Close()
 	files, unmet, err := list(ctx, root, rootPath, sel)
-	saved := Saved{Unmet: unmet}
+	saved := program.Saved{Unmet: unmet}
 	if err != nil || len(files) == 0 {
 		saved.Skipped = "no files"
 		return saved, err

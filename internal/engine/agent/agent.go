@@ -38,18 +38,10 @@ type Dialect interface {
 
 // Store keeps artifacts and caches. Job ids are those of the run.
 type Store interface {
-	SaveArtifacts(ctx context.Context, run, job string, a program.SaveArtifacts, root string) (Saved, error)
+	SaveArtifacts(ctx context.Context, run, job string, a program.SaveArtifacts, root string) (program.Saved, error)
 	RestoreArtifacts(ctx context.Context, run, job, root string) (files int, err error)
-	SaveCache(ctx context.Context, key string, s program.Select, root string) (Saved, error)
+	SaveCache(ctx context.Context, key string, s program.Select, root string) (program.Saved, error)
 	RestoreCache(ctx context.Context, keys []string, root string) (found string, files int, err error)
-}
-
-// Saved tells what was kept and which patterns matched nothing.
-type Saved struct {
-	Files   int
-	Bytes   int64
-	Unmet   []string // patterns that matched no file
-	Skipped string   // why nothing had to be stored ("unchanged"), "" when it was
 }
 
 // Log takes what a job writes.

@@ -163,7 +163,7 @@ func (s *session) store(action program.Action) program.Outcome {
 	}
 }
 
-func (s *session) saved(ctx context.Context, saved Saved, err error) program.Outcome {
+func (s *session) saved(ctx context.Context, saved program.Saved, err error) program.Outcome {
 	for _, pattern := range saved.Unmet {
 		if err := s.say(program.Say{Text: pattern + ": no matching files", Warning: true}); err != nil {
 			return s.outcome(ctx, err)

@@ -130,6 +130,14 @@ type FoundFile struct {
 	Truncated bool
 }
 
+// Saved tells what SaveCache or SaveArtifacts kept.
+type Saved struct {
+	Files   int
+	Bytes   int64
+	Unmet   []string // patterns that matched no file
+	Skipped string   // why nothing was stored, "" when it was
+}
+
 // Failure is why something failed, in GitLab's words (CI/CD YAML syntax reference, retry:when).
 type Failure string
 

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/owenrumney/go-sarif/v3/pkg/report"
+	sarif "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+)
+
+func newLint(s *streams) *cobra.Command {
+	var p pipelineFlags
+	var format string
+	cmd := &cobra.Command{
+		Use:   "lint [FILE]",
+		Short: "Check a pipeline file and tell every mistake with its place",
+		Long: `Check a pipeline file as the forge would, and tell every mistake at once: where it is, what is wrong and what was
+probably meant. Exit code 0 without errors (warnings are told), 2 with errors.`,
+		Example: `  sluice lint
+  sluice lint .gitlab-ci.yml --format github
+  sluice lint --event merge_request --format sarif > lint.sarif`,
+		Args: args(0, 1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if len(files) == 1 {
+				p.file = files[0]
+			}
+			write, ok := lintFormats[format]
+			if !ok {
+				return fault.New(codeUsage, "--format %s is not text, json, sarif or github", format)
+			}
+			return s.lint(cmd, &p, write)
+		},
+	}
+	p.register(cmd)
+	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif or github")
+	return cmd
+}
+
+// lint compiles for the occasion and writes what was found. A pipeline that the event leaves empty is no mistake.
+func (s *streams) lint(cmd *cobra.Command, p *pipelineFlags, write lintFormat) error {
+	l, err := p.open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	pl, found := l.compile(cmd.Context())
+	if err := write(s.out, found, l.repo.Root); err != nil {
+		return fmt.Errorf("write the findings: %w", err)
+	}
+	if found.HasErrors() {
+		return &exitError{code: exitUsage}
+	}
+	if len(found) == 0 && pl != nil {
+		fmt.Fprintf(s.err, "%s is valid: %d jobs for this event, %d left out by rules\n", l.file, len(pl.Jobs), len(pl.Excluded))
+	}
+	return nil
+}
+
+type lintFormat func(w io.Writer, fs fault.Faults, root string) error
+
+var lintFormats = map[string]lintFormat{"text": lintText, "json": lintJSON, "sarif": lintSARIF, "github": lintGitHub}
+
+func lintText(w io.Writer, fs fault.Faults, root string) error {
+	writeFaults(w, fs, root)
+	return nil
+}
+
+func lintJSON(w io.Writer, fs fault.Faults, _ string) error {
+	if fs == nil {
+		fs = fault.Faults{}
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(fs)
+}
+
+// lintGitHub writes workflow commands, which a forge shows beside the line.
+func lintGitHub(w io.Writer, fs fault.Faults, _ string) error {
+	for _, f := range fs {
+		level := string(f.Severity)
+		if f.Severity == fault.Note {
+			level = "notice"
+		}
+		message := f.Message
+		if f.Hint != "" {
+			message += " - " + f.Hint
+		}
+		_, err := fmt.Fprintf(w, "::%s file=%s,line=%d,col=%d,title=%s::%s\n", level,
+			commandEscape(f.Place.File, true), f.Place.Line, f.Place.Column, f.Code, commandEscape(message, false))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commandEscape escapes what would end a workflow command (Workflow commands for GitHub Actions).
+func commandEscape(text string, property bool) string {
+	text = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
+	if property {
+		text = strings.NewReplacer(":", "%3A", ",", "%2C").Replace(text)
+	}
+	return text
+}
+
+func lintSARIF(w io.Writer, fs fault.Faults, _ string) error {
+	rep := report.NewV210Report()
+	tool := sarif.NewRunWithInformationURI("sluice", "https://github.com/sluice-delivery/sluice")
+	for _, f := range fs {
+		rule := tool.AddRule(f.Code)
+		if d, ok := docOf(f.Code); ok {
+			rule.WithDescription(d.Summary)
+		}
+		level := string(f.Severity)
+		message := f.Message
+		if f.Hint != "" {
+			message += " - " + f.Hint
+		}
+		result := tool.CreateResultForRule(f.Code).WithLevel(level).WithMessage(sarif.NewTextMessage(message))
+		if f.Place.File != "" {
+			place := sarif.NewPhysicalLocation().WithArtifactLocation(sarif.NewSimpleArtifactLocation(f.Place.File))
+			if f.Place.Line > 0 {
+				region := sarif.NewRegion().WithStartLine(f.Place.Line)
+				if f.Place.Column > 0 {
+					region = region.WithStartColumn(f.Place.Column)
+				}
+				place = place.WithRegion(region)
+			}
+			result.AddLocation(sarif.NewLocationWithPhysicalLocation(place))
+		}
+	}
+	rep.AddRun(tool)
+	return rep.PrettyWrite(w)
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+)
+
+func newPlan(s *streams) *cobra.Command {
+	var p pipelineFlags
+	var format string
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Print the compiled pipeline: what would run, in which order, and why",
+		Example: `  sluice plan
+  sluice plan --event merge_request --target main
+  sluice plan -o dot | dot -Tsvg > pipeline.svg`,
+		Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			write, ok := planFormats[format]
+			if !ok {
+				return fault.New(codeUsage, "-o %s is not text, json, yaml or dot", format)
+			}
+			l, err := p.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			compiled, err := s.compiled(cmd.Context(), l)
+			if err != nil {
+				return err
+			}
+			return write(s.out, compiled)
+		},
+	}
+	p.register(cmd)
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "text, json, yaml or dot")
+	return cmd
+}
+
+var planFormats = map[string]func(io.Writer, *plan.Plan) error{
+	"text": planText, "json": planJSON, "yaml": planYAML, "dot": planDot,
+}
+
+func planJSON(w io.Writer, p *plan.Plan) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(p)
+}
+
+// planYAML writes what planJSON writes, in YAML: the names are those of the JSON.
+func planYAML(w io.Writer, p *plan.Plan) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return err
+	}
+	out, err := yamlx.Print(yamlx.From(value, fault.Place{}))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(out)
+	return err
+}
+
+// planText writes the stages with their jobs, each with what makes it special and what it waits for.
+func planText(w io.Writer, p *plan.Plan) error {
+	var b strings.Builder
+	if p.Name != "" {
+		fmt.Fprintf(&b, "%s\n", p.Name)
+	}
+	for _, stage := range p.Stages {
+		fmt.Fprintf(&b, "%s\n", stage)
+		jobs := inStage(p, stage)
+		for i, j := range jobs {
+			branch := "├─"
+			if i == len(jobs)-1 {
+				branch = "└─"
+			}
+			fmt.Fprintf(&b, "%s %s%s\n", branch, j.Name, traits(j))
+		}
+	}
+	if n := len(p.Excluded); n > 0 {
+		fmt.Fprintf(&b, "left out\n")
+		for i, x := range p.Excluded {
+			branch := "├─"
+			if i == n-1 {
+				branch = "└─"
+			}
+			fmt.Fprintf(&b, "%s %s  (%s)\n", branch, x.Name, reason(x.Why))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func inStage(p *plan.Plan, stage string) []*plan.Job {
+	var out []*plan.Job
+	for _, j := range p.Jobs {
+		if j.Stage == stage {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+// traits are the words behind a job's name.
+func traits(j *plan.Job) string {
+	var words []string
+	if j.When != plan.OnSuccess && j.When != "" {
+		words = append(words, string(j.When))
+	}
+	if j.Delay > 0 {
+		words = append(words, "after "+j.Delay.String())
+	}
+	if j.AllowFailure.Any || len(j.AllowFailure.ExitCodes) > 0 {
+		words = append(words, "may fail")
+	}
+	if j.Image != nil {
+		words = append(words, "image "+j.Image.Name)
+	}
+	if j.Environment != nil {
+		words = append(words, "environment "+j.Environment.Name)
+	}
+	if j.Group != nil {
+		words = append(words, "group "+j.Group.Name)
+	}
+	if j.Late != nil {
+		words = append(words, "child pipeline")
+	}
+	if j.Graph {
+		var needs []string
+		for _, n := range j.Needs {
+			needs = append(needs, n.Job)
+		}
+		if len(needs) == 0 {
+			words = append(words, "starts at once")
+		} else {
+			words = append(words, "needs "+strings.Join(needs, ", "))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "  (" + strings.Join(words, "; ") + ")"
+}
+
+// reason is a decision in a few words.
+func reason(d plan.Decision) string {
+	if d.Text == "" {
+		return d.Rule
+	}
+	return d.Rule + ": " + d.Text
+}
+
+// planDot writes the graph for Graphviz. Jobs in plain stage order hang on a point between the stages, so that the
+// number of edges stays the number of jobs.
+func planDot(w io.Writer, p *plan.Plan) error {
+	var b strings.Builder
+	b.WriteString("digraph pipeline {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n")
+	for i, stage := range p.Stages {
+		fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label=%s;\n", i, strconv.Quote(stage))
+		for _, j := range inStage(p, stage) {
+			fmt.Fprintf(&b, "    %s;\n", strconv.Quote(j.ID))
+		}
+		b.WriteString("  }\n")
+	}
+	for i := range p.Stages[:max(len(p.Stages)-1, 0)] {
+		fmt.Fprintf(&b, "  stage_%d [shape=point];\n", i)
+	}
+	for i, stage := range p.Stages {
+		for _, j := range inStage(p, stage) {
+			if i < len(p.Stages)-1 {
+				fmt.Fprintf(&b, "  %s -> stage_%d;\n", strconv.Quote(j.ID), i)
+			}
+			if j.Graph {
+				for _, n := range j.Needs {
+					fmt.Fprintf(&b, "  %s -> %s;\n", strconv.Quote(n.Job), strconv.Quote(j.ID))
+				}
+			} else if i > 0 {
+				fmt.Fprintf(&b, "  stage_%d -> %s;\n", i-1, strconv.Quote(j.ID))
+			}
+		}
+	}
+	b.WriteString("}\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}

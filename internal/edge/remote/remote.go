@@ -1,0 +1,80 @@
+// Package remote fetches a file over https. It is the one way out: https only, also after redirects; bounded in time
+// and size; no credentials are sent.
+package remote
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+)
+
+// The faults of this package.
+const (
+	CodeScheme = "SL2701" // not https
+	CodeFetch  = "SL2702" // the server did not give the file
+)
+
+// Docs explains the codes.
+var Docs = []fault.Doc{
+	{Code: CodeScheme, Summary: "a remote file is not fetched over https", Text: "include:remote takes https addresses only, and a redirect must not lead to another scheme."},
+	{Code: CodeFetch, Summary: "a remote file cannot be fetched", Text: "The server is not reachable or answered with an error. Without a network, give the file's project with --local-repository."},
+}
+
+// The bounds of one fetch.
+const (
+	maxBytes = 10 << 20
+	patience = 20 * time.Second
+)
+
+// Fetcher fetches files. The zero value uses the system's certificates.
+type Fetcher struct{ Client *http.Client }
+
+// Fetch is the text behind an address.
+func (f Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fault.New(CodeFetch, "%v", err)
+	}
+	if request.URL.Scheme != "https" {
+		return nil, fault.New(CodeScheme, "%s is not an https address", address)
+	}
+	response, err := f.client().Do(request)
+	if err != nil {
+		return nil, fault.New(CodeFetch, "fetch %s: %v", address, err).Exits(5)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fault.New(CodeFetch, "fetch %s: the server answered %s", address, response.Status).Exits(5)
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxBytes+1))
+	if err != nil {
+		return nil, fault.New(CodeFetch, "fetch %s: %v", address, err).Exits(5)
+	}
+	if len(text) > maxBytes {
+		return nil, fault.New(CodeFetch, "fetch %s: the file has more than %d bytes", address, maxBytes)
+	}
+	return text, nil
+}
+
+func (f Fetcher) client() *http.Client {
+	client := http.Client{Timeout: patience}
+	if f.Client != nil {
+		client = *f.Client
+	}
+	client.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+		if r.URL.Scheme != "https" {
+			return fmt.Errorf("the redirect to %s is not https", r.URL.Redacted())
+		}
+		if len(via) >= 5 {
+			return fmt.Errorf("more than 5 redirects")
+		}
+		return nil
+	}
+	return &client
+}

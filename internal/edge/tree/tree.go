@@ -1,0 +1,162 @@
+// Package tree reads the files of one folder, a repository's work tree or a clone of another project. Every path goes
+// through os.Root: "..", absolute names and links that leave the folder are refused, whatever they are called with.
+package tree
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sluice-delivery/sluice/internal/edge/git"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+)
+
+// The faults of this package.
+const (
+	CodeOutside = "SL2601" // the path leaves the folder
+	CodeLarge   = "SL2602" // the file is larger than a configuration may be
+)
+
+// Docs explains the codes.
+var Docs = []fault.Doc{
+	{Code: CodeOutside, Summary: "a path leaves the repository", Text: "Files of a pipeline are read inside the repository only: a path with \"..\", or a symbolic link that points outside, is refused."},
+	{Code: CodeLarge, Summary: "a configuration file is too large", Text: "Configuration files are read up to 100 MB."},
+}
+
+// MaxFile is the largest file that Read takes, in bytes.
+const MaxFile = 100 << 20
+
+// Tree is a folder. It is safe for concurrent use.
+type Tree struct {
+	dir string
+	top string // of the work tree that dir is part of, "" outside git
+
+	once  sync.Once
+	paths []string
+	err   error
+}
+
+// Open takes a folder; git says whether its files are listed by git or by walking.
+func Open(dir string, inGit bool) *Tree {
+	t := &Tree{dir: dir}
+	if inGit {
+		t.top = dir
+	}
+	return t
+}
+
+// Read is a file's text. A file that is not there is fs.ErrNotExist.
+func (t *Tree) Read(_ context.Context, name string) ([]byte, error) {
+	root, err := os.OpenRoot(t.dir)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", t.dir, err)
+	}
+	defer root.Close()
+	clean := path.Clean(strings.TrimLeft(name, "/"))
+	if clean == ".." || strings.HasPrefix(clean, "../") {
+		return nil, fault.New(CodeOutside, "%q leaves the repository", name)
+	}
+	file, err := root.Open(filepath.FromSlash(clean))
+	if err != nil {
+		return nil, outside(name, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: not a file: %w", name, fs.ErrNotExist)
+	}
+	if info.Size() > MaxFile {
+		return nil, fault.New(CodeLarge, "%s has %d bytes; at most %d are read", name, info.Size(), int64(MaxFile))
+	}
+	text, err := io.ReadAll(io.LimitReader(file, MaxFile))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return text, nil
+}
+
+// outside names the escape that os.Root refused; other errors pass.
+func outside(name string, err error) error {
+	if strings.Contains(err.Error(), "escapes from parent") {
+		return fault.New(CodeOutside, "%q leaves the repository through a symbolic link", name)
+	}
+	return err
+}
+
+// Paths lists every file: what git tracks and what is new and not ignored, or all outside git. Slash-separated, sorted.
+func (t *Tree) Paths(ctx context.Context) ([]string, error) {
+	t.once.Do(func() {
+		if t.top == "" {
+			t.paths, t.err = t.walk()
+			return
+		}
+		out, err := git.Run(ctx, t.dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+		if err != nil {
+			t.err = fmt.Errorf("list the repository's files: %w", err)
+			return
+		}
+		t.paths = strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 })
+		slices.Sort(t.paths)
+		t.paths = slices.Compact(t.paths)
+	})
+	return t.paths, t.err
+}
+
+func (t *Tree) walk() ([]string, error) {
+	var paths []string
+	err := filepath.WalkDir(t.dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || p == t.dir {
+			return err
+		}
+		if d.IsDir() {
+			if d.Name() == ".sluice" || d.Name() == ".git" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		rel, err := filepath.Rel(t.dir, p)
+		paths = append(paths, filepath.ToSlash(rel))
+		return err
+	})
+	slices.Sort(paths)
+	return paths, err
+}
+
+// Digest is the SHA-256 of a file's text, or with commits the last commit that changed it together with the text where
+// that is not committed; "" where there is no such file. Hexadecimal.
+func (t *Tree) Digest(ctx context.Context, name string, commits bool) (string, error) {
+	text, err := t.Read(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if commits && t.top != "" {
+		dirty, err := git.Run(ctx, t.dir, "status", "--porcelain", "-z", "--", name)
+		if err != nil {
+			return "", err
+		}
+		if len(dirty) == 0 {
+			out, err := git.Run(ctx, t.dir, "log", "-1", "--format=%H", "HEAD", "--", name)
+			if sha := strings.TrimSpace(string(out)); err == nil && sha != "" {
+				return sha, nil
+			}
+		}
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
