@@ -13,24 +13,25 @@ const (
 	Manual   Status = "manual"   // waits for a person to play it
 	Pending  Status = "pending"  // ready; waits for an agent, or for being bound
 	Running  Status = "running"  // an attempt is on
-	Success  Status = "success"  //
-	Failed   Status = "failed"   //
-	Canceled Status = "canceled" //
-	Skipped  Status = "skipped"  // will not run in this run
+	Success  Status = "success"  // it went well
+	Failed   Status = "failed"   // it did not; Job.Allowed says whether that matters
+	Canceled Status = "canceled" // it was stopped, or will not start because all was stopped
+	Skipped  Status = "skipped"  // what came before it says that it does not run
 )
 
-// moves are all the moves that a job can make. Running to pending is another attempt of the same job.
+// moves are all the moves that a job can make. Back from an end leads another attempt (pending), the reset of what a
+// job that is taken up again had made skip (created), and a late job whose children go on (running).
 var moves = map[Status][]Status{
-	Created:  {Pending, Delayed, Manual, Skipped, Canceled},
-	Pending:  {Running, Waiting, Success, Failed, Canceled, Skipped, Pending},
-	Waiting:  {Pending, Running, Failed, Canceled, Skipped},
+	Created:  {Pending, Delayed, Manual, Canceled, Skipped},
 	Delayed:  {Pending, Failed, Canceled, Skipped},
-	Manual:   {Pending, Canceled, Skipped},
-	Running:  {Success, Failed, Canceled, Skipped, Pending, Manual},
-	Success:  {Pending},
-	Failed:   {Pending},
-	Canceled: {Pending},
-	Skipped:  {Created},
+	Manual:   {Pending, Running, Success, Failed, Canceled, Skipped},
+	Pending:  {Waiting, Running, Success, Failed, Canceled, Skipped},
+	Waiting:  {Pending, Running, Failed, Canceled, Skipped},
+	Running:  {Pending, Manual, Success, Failed, Canceled, Skipped},
+	Success:  {Pending, Running},
+	Failed:   {Pending, Running, Created},
+	Canceled: {Pending, Running, Created},
+	Skipped:  {Created, Running},
 }
 
 // May reports whether a job can go from this state to that one.

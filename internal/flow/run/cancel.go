@@ -1,0 +1,74 @@
+package run
+
+// stop cancels one job: at once where nothing of it runs, else by asking. What a late job became stops with it.
+func (s *step) stop(n *node, reason, by string) {
+	if n.status != Running {
+		s.move(n, Change{To: Canceled, Allowed: n.allowed, Failure: "canceled", Reason: reason, By: by})
+		return
+	}
+	s.ask(n, Change{Reason: reason, By: by})
+	if n.child != nil {
+		s.cancel(n.child, reason, by)
+	}
+}
+
+// ask tells that a running attempt is to be stopped, or that what a late job became is.
+func (s *step) ask(n *node, c Change) {
+	c.At, c.Job, c.From, c.To, c.Attempt, c.Allowed, c.Cancel = s.at, n.id, n.status, n.status, n.attempt, n.allowed, true
+	n.record(c)
+	s.out = append(s.out, c)
+}
+
+// cancel stops a pipeline and what its jobs became. As GitLab does, it leaves manual jobs, which do nothing, and cancels all
+// that has not begun, also jobs that run always. All jobs stop before anything is decided about dependents.
+func (s *step) cancel(top *scope, reason, by string) {
+	if top.parent == nil {
+		st := s.r.last
+		s.out = append(s.out, Change{At: s.at, From: st, To: st, Cancel: true, Reason: reason, By: by})
+	} else if !top.parent.canceling {
+		s.ask(top.parent, Change{Child: true, Reason: reason, By: by})
+	}
+	for scopes := []*scope{top}; len(scopes) > 0; {
+		sc := scopes[len(scopes)-1]
+		scopes = scopes[:len(scopes)-1]
+		sc.canceled = true
+		s.touch(sc)
+		for i := range sc.nodes {
+			n := &sc.nodes[i]
+			s.r.work++
+			switch {
+			case n.class == absent:
+			case n.child != nil && n.child.live():
+				s.ask(n, Change{Reason: reason, By: by})
+				scopes = append(scopes, n.child)
+			case n.status == Running && n.child == nil && !n.canceling:
+				s.ask(n, Change{Reason: reason, By: by})
+			case n.status == Created || n.status == Pending || n.status == Waiting || n.status == Delayed:
+				s.move(n, Change{To: Canceled, Allowed: n.allowed, Failure: "canceled", Reason: reason, By: by})
+			}
+		}
+	}
+}
+
+// uncancel notes that a pipeline is taken up again: a job of it that had ended or waited for a person goes on.
+func (sc *scope) uncancel(c Change) {
+	switch c.From {
+	case Success, Failed, Canceled:
+		sc.canceled = sc.canceled && c.Cancel
+	case Manual:
+		sc.canceled = sc.canceled && c.To != Pending
+	}
+}
+
+// live reports whether a pipeline has jobs that can be canceled, or may have below it.
+func (sc *scope) live() bool {
+	if sc.all.set().any(undecided) {
+		return true
+	}
+	for i := range sc.nodes {
+		if c := sc.nodes[i].child; c != nil && c.live() {
+			return true
+		}
+	}
+	return false
+}
