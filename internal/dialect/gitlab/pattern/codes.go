@@ -25,7 +25,7 @@ var Docs = []fault.Doc{
 	},
 	{
 		Code: CodeSize, Summary: "a path pattern is too large", Page: "CI/CD YAML syntax reference, rules:changes:paths",
-		Text: fmt.Sprintf("Sluice bounds a path pattern: %d bytes, and %d patterns once its braces are written out. Each {a,b} multiplies their number. Write several patterns, or one with * in place of the braces.", MaxGlob, MaxAlternatives),
+		Text: fmt.Sprintf("Sluice bounds a path pattern: %d bytes, and %d patterns of together %d bytes once its braces are written out. Each {a,b} multiplies their number. Write several patterns, or one with * in place of the braces.", MaxGlob, MaxAlternatives, MaxExpanded),
 	},
 	{
 		Code: CodeOutside, Summary: "a path pattern leaves the project", Page: "CI/CD YAML syntax reference, artifacts:paths",
@@ -45,7 +45,7 @@ func tooLarge(at fault.Place, text string) *fault.Fault {
 	if len(text) > MaxGlob {
 		return fault.At(CodeSize, at, "the path pattern has %d bytes, at most %d are allowed", len(text), MaxGlob)
 	}
-	return fault.At(CodeSize, at, "the braces of %q stand for more than %d patterns", text, MaxAlternatives).WithHint("write several patterns, or * in place of a brace")
+	return fault.At(CodeSize, at, "the braces of the path pattern stand for more than %d patterns or %d bytes", MaxAlternatives, MaxExpanded).WithHint("write several patterns, or * in place of a brace")
 }
 
 func contains(sorted []string, s string) bool {

@@ -13,8 +13,9 @@ import (
 
 // Limits of one glob.
 const (
-	MaxGlob         = 4 << 10 // bytes of a glob
-	MaxAlternatives = 1024    // globs that its braces stand for
+	MaxGlob         = 2 << 10  // bytes of a glob
+	MaxAlternatives = 1024     // globs that its braces stand for
+	MaxExpanded     = 64 << 10 // bytes of all of them
 )
 
 // MaxComparisons is how many times GitLab compares a path with a glob before it takes a clause as matched (CI/CD YAML

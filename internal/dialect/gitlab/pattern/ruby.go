@@ -6,21 +6,18 @@ import (
 )
 
 // rubyBraces writes out the braces of a glob, the first outermost pair first; what it stands for may hold more of
-// them. An open brace stands for nothing at all. ok is false above MaxAlternatives.
+// them. An open brace stands for nothing at all. ok is false above the limits.
 func rubyBraces(text string) (out []string, ok bool) {
-	left := MaxAlternatives
+	left, room := MaxAlternatives, MaxExpanded
 	var expand func(string) bool
 	expand = func(s string) bool {
 		open, shut := outerBraces(s)
-		switch {
-		case open < 0:
-			if left--; left < 0 {
-				return false
+		if open < 0 || shut < 0 {
+			if open < 0 {
+				out = append(out, s)
 			}
-			out = append(out, s)
-			return true
-		case shut < 0:
-			return true
+			left, room = left-1, room-len(s)
+			return left >= 0 && room >= 0
 		}
 		for _, choice := range choices(s[open+1 : shut]) {
 			if !expand(s[:open] + choice + s[shut+1:]) {
@@ -29,7 +26,8 @@ func rubyBraces(text string) (out []string, ok bool) {
 		}
 		return true
 	}
-	return out, expand(text) && left >= 0
+	ok = expand(text)
+	return out, ok
 }
 
 // outerBraces finds the first { that is not escaped and its }, or -1.
