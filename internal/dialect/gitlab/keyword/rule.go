@@ -1,6 +1,7 @@
 package keyword
 
 import (
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/expr"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
@@ -27,12 +28,13 @@ type Rule struct {
 	Place         fault.Place
 }
 
-// Condition is an expression of the rules:if language. It was checked: package expr parses Text without a mistake,
-// unless a fault was told for it.
+// Condition is an expression of the rules:if language. Parsed is shared by all conditions with the same text and nil
+// where a fault was told for it.
 type Condition struct {
-	Text  string
-	Place fault.Place // of its first character
-	Set   bool
+	Text   string
+	Parsed *expr.Expr
+	Place  fault.Place // of its first character
+	Set    bool
 }
 
 // Changes is rules:changes. Paths may hold variables and patterns.
