@@ -31,7 +31,7 @@ demo: ## build Sluice and take the example shop from source to a load-tested ser
 
 .PHONY: build
 build: ## build bin/sluice
-	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/sluice ./cmd/sluice
+	$(GO) build -ldflags '-X main.version=$(VERSION)' -o bin/sluice ./cmd/sluice
 
 .PHONY: test
 test: ## run all tests (PACKAGES=./internal/... for some); installs what they need
