@@ -38,7 +38,7 @@ by_hand() {
 	plan)
 		mkdir -p reports
 		printf '{"create":%d,"update":0,"delete":0}\n' "${#folders[@]}" | tee reports/infra.json
-		printf '%s\n' "${folders[@]/#/$root/}" | tee reports/infra.plan
+		for folder in "${folders[@]}"; do printf '%s\n' "$root/$folder"; done | tee reports/infra.plan
 		;;
 	apply) while IFS= read -r folder; do mkdir -p "$folder"; done <reports/infra.plan ;;
 	destroy) for folder in "${folders[@]}"; do rm -rf "${root:?}/$folder"; done ;;
