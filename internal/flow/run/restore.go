@@ -88,4 +88,3 @@ func (r *Run) replay(c Change) error {
 	n.scope.uncancel(c)
 	return nil
 }
-
