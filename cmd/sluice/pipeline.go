@@ -30,7 +30,7 @@ type pipelineFlags struct {
 	variables, varFiles   []string
 	secrets, inputs       []string
 	localRepositories     []string
-	templates             string
+	templates, mirror     string
 	vars, envs, platforms []string
 	executor              string
 }
@@ -51,6 +51,7 @@ func (p *pipelineFlags) register(cmd *cobra.Command) {
 	f.StringArrayVar(&p.secrets, "secret", nil, "a masked variable `K=V` (repeatable)")
 	f.StringArrayVar(&p.inputs, "input", nil, "a pipeline input `K=V`, for spec:inputs (repeatable)")
 	f.StringArrayVar(&p.localRepositories, "local-repository", nil, "take a project, component or include from a folder: `OWNER/REPO[@REF]=DIR` (repeatable)")
+	f.StringVar(&p.mirror, "mirror", "", "a `DIR` that holds clones of other projects as OWNER/REPO, for include:project and components")
 	f.StringVar(&p.templates, "templates", "", "a `DIR` with the templates of include:template")
 	f.StringArrayVar(&p.vars, "var", nil, "a configuration variable `K=V` (GitHub workflows; not used by GitLab pipelines)")
 	f.StringArrayVar(&p.envs, "env", nil, "an environment variable `K=V` (GitHub workflows; not used by GitLab pipelines)")

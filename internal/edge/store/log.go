@@ -94,7 +94,7 @@ func (l *Log) whole(s program.Stream, text []byte) {
 		return
 	}
 	for _, st := range l.streams {
-		st.sections.Flush(st.give) // what a command left without a line end stands before the next command
+		st.sections.Break(st.give) // what a command left without a line end stands before the next command
 	}
 	l.sink.Line(s, logs.Line{Text: masked})
 }
@@ -189,7 +189,7 @@ func (l *Log) Matched() string {
 // flushLines gives what a stream has without a line end.
 func (l *Log) flushLines() {
 	for _, st := range l.streams {
-		st.sections.Flush(st.give)
+		st.sections.Break(st.give)
 	}
 }
 

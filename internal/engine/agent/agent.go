@@ -19,7 +19,10 @@ type Work struct {
 	Key     string // the job's name as a file name, unique in the run
 	Attempt int
 	Job     *plan.Job
-	Inputs  []Input // what the job takes over, in order
+	Scope   *plan.Plan // the plan that the job is part of
+	Inputs  []Input    // what the job takes over, in order
+	Started time.Time
+	Manual  bool // a person played it
 }
 
 // Input is a job whose artifacts and outputs this one takes.
@@ -68,13 +71,7 @@ type Agent struct {
 // Do takes the work to its end. Canceling ctx cancels the job: its program still gets to run what it runs in any case
 // (after_script), each with its own bound.
 func (a *Agent) Do(ctx context.Context, w Work, log Log) program.Result {
-	limit := w.Job.Timeout
-	if limit == 0 {
-		limit = a.Default
-	}
-	if limit == 0 {
-		limit = time.Hour
-	}
+	limit := a.Timeout(w.Job)
 	jobCtx, stop := context.WithTimeoutCause(ctx, limit, errTimeout(limit))
 	defer stop()
 	order, err := a.Dialect.Order(w)
@@ -98,6 +95,18 @@ func (a *Agent) Do(ctx context.Context, w Work, log Log) program.Result {
 	return result
 }
 
+// Timeout is how long a job may take.
+func (a *Agent) Timeout(j *plan.Job) time.Duration {
+	switch {
+	case j.Timeout > 0:
+		return j.Timeout
+	case a.Default > 0:
+		return a.Default
+	default:
+		return time.Hour
+	}
+}
+
 // closeTime bounds the clean-up after a job.
 const closeTime = time.Minute
 
@@ -106,7 +115,9 @@ type timeoutError struct{ limit time.Duration }
 
 func errTimeout(limit time.Duration) error { return timeoutError{limit} }
 
-func (e timeoutError) Error() string { return fmt.Sprintf("the job ran longer than its timeout of %s", e.limit) }
+func (e timeoutError) Error() string {
+	return fmt.Sprintf("the job ran longer than its timeout of %s", e.limit)
+}
 
 // failed turns an error of the machinery into the job's end.
 func failed(ctx context.Context, err error) program.Result {

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/event"
@@ -166,6 +167,11 @@ func (l *loop) inputs(j run.Job) []Input {
 			out = append(out, Input{ID: prefix + id, Name: name, Outputs: r.Outputs})
 		}
 	}
+	for _, id := range j.Plan.Upstream {
+		if r, ran := l.results[above(j.Parent)+id]; ran {
+			out = append(out, Input{ID: above(j.Parent) + id, Name: id, Outputs: r.Outputs})
+		}
+	}
 	if !j.Plan.InputsAll {
 		for _, id := range j.Plan.Inputs {
 			add(id, id)
@@ -179,4 +185,12 @@ func (l *loop) inputs(j run.Job) []Input {
 		}
 	}
 	return out
+}
+
+// above is the prefix of the ids beside a late job: of the pipeline that a child pipeline came from.
+func above(parent string) string {
+	if at := strings.LastIndexByte(parent, '/'); at >= 0 {
+		return parent[:at+1]
+	}
+	return ""
 }

@@ -49,6 +49,8 @@ type Order struct {
 	Checkout string
 	// Outlive lets processes that took a session of their own live on after the job: only deployments may.
 	Outlive bool
+	// Project is the project's path, group/project: a container's project folder is named after it.
+	Project string
 	// Key names the job's folder: safe as a file name, unique in the run.
 	Key string
 }

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+)
+
+func newExplain(s *streams) *cobra.Command {
+	var p pipelineFlags
+	cmd := &cobra.Command{
+		Use:   "explain JOB | CODE",
+		Short: "Say why a job is in or out of the pipeline and what it waits for, or what a code means",
+		Long: `Say why a job is in or out of the pipeline: the rule that decided, where it stands and the values it saw, what the
+job waits for, and what it would restore and save. With a code (SL1042), say what the mistake is and how to mend it.`,
+		Example: `  sluice explain deploy
+  sluice explain deploy --event tag --tag v1.2.0
+  sluice explain SL1201`,
+		Args:              args(1, 1),
+		ValidArgsFunction: completeJobs(&p),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if code := strings.ToUpper(names[0]); codePattern.MatchString(code) {
+				return explainCode(s.out, code)
+			}
+			l, err := p.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			compiled, err := s.compiled(cmd.Context(), l)
+			if err != nil {
+				return err
+			}
+			return explainJob(s.out, compiled, names[0])
+		},
+	}
+	p.register(cmd)
+	return cmd
+}
+
+var codePattern = regexp.MustCompile(`^SL\d{4}$`)
+
+// docOf is the explanation of a code.
+func docOf(code string) (fault.Doc, bool) {
+	i := slices.IndexFunc(allDocs(), func(d fault.Doc) bool { return d.Code == code })
+	if i < 0 {
+		return fault.Doc{}, false
+	}
+	return allDocs()[i], true
+}
+
+func explainCode(w io.Writer, code string) error {
+	d, ok := docOf(code)
+	if !ok {
+		return fault.New(codeUsage, "there is no code %s", code)
+	}
+	fmt.Fprintf(w, "%s: %s\n\n%s\n", d.Code, d.Summary, d.Text)
+	if d.Page != "" {
+		fmt.Fprintf(w, "\nSee: %s\n", d.Page)
+	}
+	return nil
+}
+
+// explainJob tells of every leg that the name stands for, and of a job of that name that was left out.
+func explainJob(w io.Writer, p *plan.Plan, name string) error {
+	found := false
+	for _, x := range p.Excluded {
+		if x.Name == name {
+			fmt.Fprintf(w, "%s is not in the pipeline\n", x.Name)
+			writeDecision(w, x.Why)
+			found = true
+		}
+	}
+	for _, j := range p.Jobs {
+		if j.Name == name || j.Key == name || j.ID == name {
+			if found {
+				fmt.Fprintln(w)
+			}
+			writeJob(w, p, j)
+			found = true
+		}
+	}
+	if found {
+		return nil
+	}
+	var names []string
+	for _, j := range p.Jobs {
+		names = append(names, j.Name, j.Key)
+	}
+	for _, x := range p.Excluded {
+		names = append(names, x.Name)
+	}
+	err := fault.New(codeUsage, "the pipeline's file has no job %q", name)
+	if near := fault.Nearest(name, names); near != "" {
+		return err.WithHint("did you mean %q?", near)
+	}
+	return err.WithHint("`sluice run --list` shows the jobs")
+}
+
+func writeDecision(w io.Writer, d plan.Decision) {
+	fmt.Fprintf(w, "  why: %s\n", reason(d))
+	if !d.Place.IsZero() {
+		fmt.Fprintf(w, "    at %s\n", d.Place)
+	}
+	for _, line := range d.Detail {
+		fmt.Fprintf(w, "    %s\n", line)
+	}
+	for _, v := range d.Values {
+		if v.Defined {
+			fmt.Fprintf(w, "    $%s = %q\n", v.Name, v.Value)
+		} else {
+			fmt.Fprintf(w, "    $%s is not defined\n", v.Name)
+		}
+	}
+}
+
+func writeJob(w io.Writer, p *plan.Plan, j *plan.Job) {
+	fmt.Fprintf(w, "%s is in the pipeline, in stage %s\n", j.Name, j.Stage)
+	if !j.Place.IsZero() {
+		fmt.Fprintf(w, "  written at %s\n", j.Place)
+	}
+	writeDecision(w, j.Why)
+	fmt.Fprintf(w, "  when: %s\n", whenWords(j))
+	fmt.Fprintf(w, "  waits for: %s\n", waitsFor(p, j))
+	if j.Group != nil {
+		fmt.Fprintf(w, "  one at a time with: resource group %q\n", j.Group.Name)
+	}
+	if j.InputsAll {
+		fmt.Fprintf(w, "  takes artifacts of: all jobs of earlier stages\n")
+	} else if len(j.Inputs) > 0 {
+		fmt.Fprintf(w, "  takes artifacts of: %s\n", strings.Join(j.Inputs, ", "))
+	}
+	for _, c := range j.Caches {
+		if c.Policy != "push" {
+			fmt.Fprintf(w, "  restores cache: %s\n", cacheWords(c))
+		}
+	}
+	for _, c := range j.Caches {
+		if c.Policy != "pull" {
+			fmt.Fprintf(w, "  saves cache: %s (%s)\n", cacheWords(c), strings.Join(c.Paths, ", "))
+		}
+	}
+	if a := j.Artifacts; a != nil {
+		if len(a.Paths) > 0 || a.Untracked {
+			fmt.Fprintf(w, "  saves artifacts: %s\n", strings.Join(a.Paths, ", "))
+		}
+		for _, r := range a.Reports {
+			fmt.Fprintf(w, "  saves report: %s from %s\n", r.Kind, strings.Join(r.Paths, ", "))
+		}
+	}
+	if e := j.Environment; e != nil {
+		fmt.Fprintf(w, "  environment: %s (%s)\n", e.Name, e.Action)
+	}
+}
+
+func whenWords(j *plan.Job) string {
+	switch j.When {
+	case plan.Delayed:
+		return fmt.Sprintf("%s after what it waits for succeeded", j.Delay)
+	case plan.Manual:
+		return "when a person plays it (--manual " + j.Name + ")"
+	case plan.OnFailure:
+		return "when something it waits for failed"
+	case plan.Always:
+		return "always, whatever became of what it waits for"
+	default:
+		return "when what it waits for succeeded"
+	}
+}
+
+func waitsFor(p *plan.Plan, j *plan.Job) string {
+	if j.Graph {
+		if len(j.Needs) == 0 {
+			return "nothing, it starts at once"
+		}
+		var names []string
+		for _, n := range j.Needs {
+			names = append(names, n.Job)
+		}
+		return strings.Join(names, ", ")
+	}
+	at := slices.Index(p.Stages, j.Stage)
+	if at <= 0 {
+		return "nothing, its stage is the first"
+	}
+	return "all jobs of the stages before: " + strings.Join(p.Stages[:at], ", ")
+}
+
+func cacheWords(c plan.Cache) string {
+	if len(c.FallbackKeys) == 0 {
+		return c.Key
+	}
+	return c.Key + ", else " + strings.Join(c.FallbackKeys, ", ")
+}

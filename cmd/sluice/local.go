@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
+	"github.com/sluice-delivery/sluice/internal/edge/blob"
+	"github.com/sluice-delivery/sluice/internal/edge/store"
+	"github.com/sluice-delivery/sluice/internal/engine/agent"
+	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
+	"github.com/sluice-delivery/sluice/internal/flow/logs"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
+	"github.com/sluice-delivery/sluice/internal/web/terminal"
+)
+
+// local is one run on this machine: it stands between the loop, the agent, the dialect and the view.
+type local struct {
+	*streams
+	flags    *runFlags
+	pipeline *pipeline
+	plan     *plan.Plan
+	run      *run.Run
+	record   *store.Run
+	rec      store.Record
+	view     terminal.View
+	agent    *agent.Agent
+	hosts    *hosts
+	mask     *logs.Mask
+	base     []string // the environment that jobs on this machine begin with
+	shells   sync.Mutex
+
+	mu      sync.Mutex
+	numbers map[string]int
+	results map[string]program.Result
+	took    map[string]time.Duration
+	failed  error // the first error that is nobody's job's: a record that can't be written
+}
+
+// local runs the plan and says with which code to end.
+func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, choice *plan.Choice, snap *snapshot) error {
+	began := time.Now()
+	state, err := openState(pl.repo.Root)
+	if err != nil {
+		return err
+	}
+	l := &local{
+		streams: s, flags: r, pipeline: pl, plan: p, base: baseEnvironment(),
+		numbers: map[string]int{}, results: map[string]program.Result{}, took: map[string]time.Duration{},
+	}
+	l.hosts, err = newHosts(ctx, r, pl, p, state, snap)
+	if err != nil {
+		return err
+	}
+	defer l.hosts.close()
+	l.rec = store.Record{
+		ID: pl.occasion.RunID, Number: pl.occasion.Number, Event: string(pl.occasion.Name), Ref: refOf(pl), SHA: pl.occasion.Commit.SHA,
+		Dirty: pl.occasion.Dirty, File: pl.file, Status: run.Running, Started: began, PID: os.Getpid(),
+	}
+	if l.record, err = store.Create(state, l.rec); err != nil {
+		return err
+	}
+	l.mask = maskOf(pl)
+	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: &blob.Store{Dir: state}, Keep: l.keep}
+	if r.shellOnFailure {
+		l.agent.Failed = l.openShell
+	}
+	l.view = s.newView(r)
+	l.view.Begin(l.head())
+	status, driveErr := l.drive(ctx, choice, state)
+	summary := l.summary(ctx, status, time.Since(began))
+	viewErr := l.view.Close(summary)
+	now := time.Now()
+	l.rec.Status, l.rec.Finished = status, &now
+	if err := errors.Join(driveErr, l.failed, l.record.Put(l.rec), l.record.Close(), viewErr); err != nil {
+		return err
+	}
+	if summary.Exit != exitOK {
+		return &exitError{code: summary.Exit}
+	}
+	return nil
+}
+
+// drive starts the run and takes it to its end.
+func (l *local) drive(ctx context.Context, choice *plan.Choice, state string) (run.Status, error) {
+	o := run.Options{ID: l.rec.ID, Choice: choice, Play: l.flags.manual}
+	if slices.Contains(o.Play, "*") {
+		o.PlayAll = true
+	}
+	var first []run.Change
+	l.run, first = run.New(l.plan, o, time.Now())
+	d := &dispatch.Driver{Agent: l, Binder: l, Watcher: l, Groups: store.Groups{Dir: state}, Slots: l.flags.slots}
+	err := d.Drive(ctx, l.rec.ID, l.run, first, nil)
+	return l.run.Status(), err
+}
+
+// Do takes one attempt of a job to its end (dispatch.Agent).
+func (l *local) Do(ctx context.Context, lease dispatch.Lease) program.Result {
+	began := time.Now()
+	w := agent.Work{
+		Run: lease.Run, ID: lease.ID, Key: blob.FileName(lease.ID), Attempt: lease.Attempt, Job: lease.Job, Scope: lease.Scope,
+		Started: lease.Started, Manual: lease.Manual,
+	}
+	for _, in := range lease.Inputs {
+		w.Inputs = append(w.Inputs, agent.Input(in))
+	}
+	var sink store.Sink
+	if l.view.WantsLines() {
+		sink = lineSink{l.view, lease.ID, lease.Job}
+	}
+	log, err := l.record.Log(w.Key, l.mask, sink)
+	if err != nil {
+		return program.Result{Failure: program.SystemFailure, Message: err.Error()}
+	}
+	result := l.agent.Do(ctx, w, log)
+	if err := log.Close(); err != nil && result.Failure == "" {
+		result.Failure, result.Message = program.SystemFailure, err.Error()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.took[lease.ID] += time.Since(began)
+	return result
+}
+
+// Changed records a change and shows it (dispatch.Watcher).
+func (l *local) Changed(c run.Change) {
+	if err := l.record.Append(c); err != nil && l.failed == nil {
+		l.failed = err
+	}
+	j, _ := l.run.Job(c.Job)
+	l.view.Changed(c, j)
+}
+
+// Ended keeps how an attempt ended, for the summary (dispatch.Watcher).
+func (l *local) Ended(lease dispatch.Lease, r program.Result) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.results[lease.ID] = r
+}
+
+// Order says what host the job wants (agent.Dialect).
+func (l *local) Order(w agent.Work) (program.Order, error) {
+	o := l.attempt(w).Order()
+	o.Project = l.pipeline.occasion.Repository.Path
+	return o, nil
+}
+
+// Program is the job's conversation (agent.Dialect).
+func (l *local) Program(w agent.Work, paths program.Paths) (program.Program, error) {
+	a := l.attempt(w)
+	a.Paths = paths
+	return gitlab.NewProgram(a), nil
+}
+
+func (l *local) attempt(w agent.Work) gitlab.Attempt {
+	a := gitlab.Attempt{
+		Plan: w.Scope, Job: w.Job, Run: w.Run, ID: w.ID, Key: w.Key, Number: l.number(w.ID), Attempt: w.Attempt,
+		At: w.Started, Timeout: l.agent.Timeout(w.Job), Version: versionText(),
+	}
+	if l.hosts.container(w.Job) {
+		a.Container = true
+	} else {
+		a.Base = l.base
+	}
+	for _, in := range w.Inputs {
+		a.From = append(a.From, in.ID)
+		a.Outputs = append(a.Outputs, in.Outputs...)
+	}
+	return a
+}
+
+// number is the job's number in the run, from 1 in the order of their starts.
+func (l *local) number(id string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.numbers[id] == 0 {
+		l.numbers[id] = len(l.numbers) + 1
+	}
+	return l.numbers[id]
+}
+
+// keep says whether a workspace stays when its job is done.
+func (l *local) keep(agent.Work, program.Result) bool { return l.flags.keep }
+
+// lineSink passes a job's lines to the view (store.Sink).
+type lineSink struct {
+	view terminal.View
+	id   string
+	job  *plan.Job
+}
+
+func (s lineSink) Line(stream program.Stream, line logs.Line) {
+	s.view.Line(terminal.Line{Job: s.id, Name: s.job.Name, Stream: stream, Text: line.Text, More: line.Continued})
+}
+
+func (s lineSink) Section(e logs.Event) {
+	s.view.Section(run.Job{ID: s.id, Plan: s.job}, e)
+}
+
+// baseEnvironment is ours without what belongs to this process alone.
+func baseEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		return strings.HasPrefix(kv, "SLUICE_") || strings.HasPrefix(kv, "GIT_DIR=") || strings.HasPrefix(kv, "GIT_WORK_TREE=") || strings.HasPrefix(kv, "GIT_INDEX_FILE=")
+	})
+}
+
+func refOf(pl *pipeline) string {
+	if pl.occasion.Tag != "" {
+		return pl.occasion.Tag
+	}
+	return pl.occasion.Branch
+}
+
+// openShell lets a person look into a job that failed, with the environment that its script had. One at a time.
+func (l *local) openShell(ctx context.Context, w agent.Work, env []string, h program.Host) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		fmt.Fprintf(l.err, "sluice: no shell for %s: there is no terminal\n", w.Job.Name)
+		return
+	}
+	defer tty.Close()
+	l.shells.Lock()
+	defer l.shells.Unlock()
+	if w.Job.Image != nil && l.hosts.container(w.Job) {
+		fmt.Fprintf(tty, "\n%s failed in a container; this shell is in its workspace on this machine\n", w.Job.Name)
+	}
+	fmt.Fprintf(tty, "\n%s failed; its workspace is %s. Leave the shell to go on.\n", w.Job.Name, h.Paths().Workspace)
+	cmd := exec.CommandContext(ctx, h.Paths().Shell)
+	cmd.Dir, cmd.Env = h.Paths().Workspace, append(slices.Clone(env), "PS1="+filepath.Base(w.Job.Name)+"$ ")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	if err := cmd.Run(); err != nil && ctx.Err() == nil {
+		if _, left := errors.AsType[*exec.ExitError](err); !left {
+			fmt.Fprintf(l.err, "sluice: the shell for %s: %v\n", w.Job.Name, err)
+		}
+	}
+}

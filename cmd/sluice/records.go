@@ -1,0 +1,216 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-delivery/sluice/internal/edge/blob"
+	"github.com/sluice-delivery/sluice/internal/edge/git"
+	"github.com/sluice-delivery/sluice/internal/edge/store"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/logs"
+)
+
+// `run list` and `run logs` read what earlier runs left. A job of such a name is run with `sluice run -- list`.
+
+func newRunList(s *streams) *cobra.Command {
+	var dir, output string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the runs that are kept here, the newest first",
+		Args:  args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			records, err := recordsIn(cmd, dir)
+			if err != nil {
+				return err
+			}
+			return writeRecords(s.out, records, output)
+		},
+	}
+	cmd.Flags().StringVarP(&dir, "directory", "C", ".", "the repository")
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json or name")
+	return cmd
+}
+
+func recordsIn(cmd *cobra.Command, dir string) ([]store.Record, error) {
+	repo, err := git.Open(cmd.Context(), dir)
+	if err != nil {
+		return nil, err
+	}
+	return store.List(stateDir(repo.Root))
+}
+
+func writeRecords(w io.Writer, records []store.Record, output string) error {
+	switch output {
+	case "json":
+		if records == nil {
+			records = []store.Record{}
+		}
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(records)
+	case "name":
+		for _, r := range records {
+			if _, err := fmt.Fprintln(w, r.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "table":
+		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(t, "RUN\tSTATUS\tEVENT\tREF\tCOMMIT\tSTARTED\tTOOK")
+		for _, r := range records {
+			took := "-"
+			if r.Finished != nil {
+				took = r.Finished.Sub(r.Started).Round(10 * time.Millisecond).String()
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.8s\t%s\t%s\n", r.ID, r.Status, r.Event, r.Ref, r.SHA, r.Started.Format(time.DateTime), took)
+		}
+		return t.Flush()
+	default:
+		return fault.New(codeUsage, "-o %s is not table, json or name", output)
+	}
+}
+
+func newRunLogs(s *streams) *cobra.Command {
+	var dir, id string
+	var raw bool
+	cmd := &cobra.Command{
+		Use:   "logs [JOB]",
+		Short: "Print the log of a job of the last run (or of --run); without JOB, name the jobs that have one",
+		Args:  args(0, 1),
+		RunE: func(cmd *cobra.Command, jobs []string) error {
+			repo, err := git.Open(cmd.Context(), dir)
+			if err != nil {
+				return err
+			}
+			folder, err := runFolder(stateDir(repo.Root), id)
+			if err != nil {
+				return err
+			}
+			if len(jobs) == 0 {
+				return listLogs(s.out, folder)
+			}
+			return s.printLog(folder, jobs[0], raw)
+		},
+	}
+	cmd.Flags().StringVarP(&dir, "directory", "C", ".", "the repository")
+	cmd.Flags().StringVar(&id, "run", "", "the run's `ID` (default: the last one)")
+	cmd.Flags().BoolVar(&raw, "raw", false, "as it was written, control sequences included")
+	return cmd
+}
+
+func runFolder(state, id string) (string, error) {
+	records, err := store.List(state)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range records {
+		if id == "" || r.ID == id {
+			return filepath.Join(state, "runs", r.ID), nil
+		}
+	}
+	if id == "" {
+		return "", fault.New(store.CodeRun, "no run is kept here").WithHint("`sluice run` makes one")
+	}
+	return "", fault.New(store.CodeRun, "there is no run %q here", id).WithHint("see `sluice run list`")
+}
+
+func listLogs(w io.Writer, folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("list the logs: %w", err)
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".log"); ok {
+			if _, err := fmt.Fprintln(w, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// printLog copies a log to the output; what could steer a terminal is taken out unless raw.
+func (s *streams) printLog(folder, job string, raw bool) error {
+	file, err := os.Open(filepath.Join(folder, blob.FileName(job)+".log"))
+	if err != nil {
+		names, _ := filepath.Glob(filepath.Join(folder, "*.log"))
+		for i, n := range names {
+			names[i] = strings.TrimSuffix(filepath.Base(n), ".log")
+		}
+		err := fault.New(codeUsage, "the run has no log of a job %q", job)
+		if near := fault.Nearest(job, names); near != "" {
+			return err.WithHint("did you mean %q?", near)
+		}
+		return err.WithHint("see `sluice run logs`")
+	}
+	defer file.Close()
+	if raw {
+		_, err = io.Copy(s.out, file)
+		return err
+	}
+	keep := colorful(s.out, "auto")
+	clean := logs.NewSanitizer(keep)
+	buf := make([]byte, 64<<10)
+	var out []byte
+	for {
+		n, err := file.Read(buf)
+		out = clean.Append(out[:0], buf[:n])
+		if _, werr := s.out.Write(out); werr != nil {
+			return werr
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+	}
+}
+
+func newClean(s *streams) *cobra.Command {
+	var dir string
+	var caches, all bool
+	var keep int
+	cmd := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what earlier runs left in .sluice: logs, artifacts and, with --caches, caches",
+		Args:  args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			repo, err := git.Open(cmd.Context(), dir)
+			if err != nil {
+				return err
+			}
+			return s.clean(cmd.Context(), stateDir(repo.Root), keep, caches || all, all)
+		},
+	}
+	cmd.Flags().StringVarP(&dir, "directory", "C", ".", "the repository")
+	cmd.Flags().IntVar(&keep, "keep", 0, "keep the newest `N` runs")
+	cmd.Flags().BoolVar(&caches, "caches", false, "also remove the caches")
+	cmd.Flags().BoolVar(&all, "all", false, "remove the whole folder .sluice")
+	return cmd
+}
+
+// alive reports whether a record's process still runs it.
+func alive(r store.Record) bool {
+	if r.Finished != nil || r.PID <= 0 {
+		return false
+	}
+	_, err := os.Stat(fmt.Sprintf("/proc/%d", r.PID))
+	return err == nil
+}
+
+// dead are the records that may be removed: all but the newest keep, and none whose process is still at it.
+func dead(records []store.Record, keep int) []store.Record {
+	return slices.DeleteFunc(slices.Clone(records[min(keep, len(records)):]), alive)
+}

@@ -1,0 +1,169 @@
+package terminal
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/flow/logs"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
+)
+
+// JSON writes one event a line for programs: the contract is run-interface. Nothing else goes to its writer.
+type JSON struct {
+	mu      sync.Mutex
+	out     *bufio.Writer
+	due     bool // a flush is under way
+	closed  bool
+	err     error
+	partial map[string][]byte     // pieces of long lines, by job and stream
+	last    map[string]run.Status // of each job by ID, as told
+}
+
+// NewJSON writes to w.
+func NewJSON(w io.Writer) *JSON {
+	return &JSON{out: bufio.NewWriterSize(w, 64<<10), partial: map[string][]byte{}, last: map[string]run.Status{}}
+}
+
+// jobEvent tells a job's status.
+type jobEvent struct {
+	Type         string            `json:"type"`
+	Job          string            `json:"job"`
+	Status       run.Status        `json:"status"`
+	Reason       string            `json:"reason,omitempty"`
+	AllowFailure bool              `json:"allow_failure,omitempty"`
+	ExitCode     *int              `json:"exit_code,omitempty"`
+	Stage        string            `json:"stage,omitempty"`
+	ID           string            `json:"id,omitempty"`
+	Matrix       map[string]string `json:"matrix,omitempty"`
+	Attempt      int               `json:"attempt,omitempty"`
+}
+
+// logEvent tells a line of a job's output.
+type logEvent struct {
+	Type   string         `json:"type"`
+	Job    string         `json:"job"`
+	Line   string         `json:"line"`
+	Stream program.Stream `json:"stream"`
+}
+
+// pipelineEvent tells the end.
+type pipelineEvent struct {
+	Type   string     `json:"type"`
+	Status run.Status `json:"status"`
+}
+
+// Begin writes nothing: what is said beforehand is for people.
+func (v *JSON) Begin(Head) {}
+
+// WantsLines is true.
+func (v *JSON) WantsLines() bool { return true }
+
+// Section writes nothing: the header of a section came as a line or is no output of the job.
+func (v *JSON) Section(run.Job, logs.Event) {}
+
+// Changed writes the job's new status.
+func (v *JSON) Changed(c run.Change, j run.Job) {
+	if c.Job == "" || c.From == c.To && !c.Retry {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e := jobEventOf(j)
+	e.Status, e.Reason, e.ExitCode = c.To, c.Reason, c.Exit
+	v.tell(j.ID, e)
+}
+
+func jobEventOf(j run.Job) jobEvent {
+	return jobEvent{
+		Type: "job", Job: j.Plan.Name, Status: j.Status, Reason: j.Reason, AllowFailure: j.Allowed, ExitCode: j.Exit,
+		Stage: j.Plan.Stage, ID: j.Plan.Key, Matrix: matrix(j.Plan.Matrix), Attempt: j.Attempt,
+	}
+}
+
+func matrix(vs []plan.Variable) map[string]string {
+	if len(vs) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(vs))
+	for _, v := range vs {
+		out[v.Name] = v.Value
+	}
+	return out
+}
+
+func (v *JSON) tell(id string, e jobEvent) {
+	v.last[id] = e.Status
+	v.write(e)
+}
+
+// Line writes a line of output; a long one is put together first, as an event holds a whole line.
+func (v *JSON) Line(l Line) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	key := l.Job + "\x00" + string(l.Stream)
+	text := l.Text
+	if held, ok := v.partial[key]; ok || l.More {
+		held = append(held, text...)
+		if l.More && len(held) < maxJSONLine {
+			v.partial[key] = held
+			return
+		}
+		delete(v.partial, key)
+		text = held
+	}
+	v.write(logEvent{Type: "log", Job: l.Name, Line: strings.ToValidUTF8(string(text), "\uFFFD"), Stream: l.Stream})
+}
+
+// maxJSONLine is the longest line of one event, in bytes; a longer one becomes several events.
+const maxJSONLine = 4 << 20
+
+// Close tells every job that had no event yet, then the pipeline.
+func (v *JSON) Close(s Summary) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, e := range s.Jobs {
+		if v.last[e.Job.ID] != e.Job.Status {
+			v.tell(e.Job.ID, jobEventOf(e.Job))
+		}
+	}
+	v.write(pipelineEvent{Type: "pipeline", Status: s.Status})
+	v.closed = true
+	v.flush()
+	return v.err
+}
+
+func (v *JSON) write(e any) {
+	text, err := json.Marshal(e)
+	if err == nil {
+		_, err = v.out.Write(append(text, '\n'))
+	}
+	if err != nil && v.err == nil {
+		v.err = err
+	}
+	if !v.due {
+		v.due = true
+		time.AfterFunc(flushEvery, func() {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.due = false
+			if !v.closed {
+				v.flush()
+			}
+		})
+	}
+}
+
+func (v *JSON) flush() {
+	if err := v.out.Flush(); err != nil && v.err == nil {
+		v.err = err
+	}
+}
+
+// flushEvery bounds how long an event waits in the buffer.
+const flushEvery = 20 * time.Millisecond
