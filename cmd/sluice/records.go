@@ -160,7 +160,7 @@ func (s *streams) printLog(folder, job string, raw bool) error {
 		return err
 	}
 	keep := colorful(s.out, "auto")
-	clean := logs.NewSanitizer(keep)
+	clean := logs.Sanitizer{Colors: keep}
 	buf := make([]byte, 64<<10)
 	var out []byte
 	for {

@@ -27,6 +27,7 @@ type runFlags struct {
 	manual                  []string
 	slots                   int
 	timeout                 time.Duration
+	changed                 []string // by a watched folder; nil: as the repository says
 }
 
 func newRun(s *streams) *cobra.Command {
@@ -152,6 +153,9 @@ func (s *streams) runOnce(ctx context.Context, r *runFlags, jobs []string) error
 		defer stop()
 	}
 	l, err := r.open(ctx)
+	if err == nil {
+		l.changes.Paths = r.changed
+	}
 	if err != nil {
 		return err
 	}

@@ -74,3 +74,12 @@ func split(out []byte) []string {
 	}
 	return paths
 }
+
+// Ignored reports whether git ignores a path.
+func Ignored(ctx context.Context, dir, path string) (bool, error) {
+	_, err := Run(ctx, dir, "check-ignore", "-q", "--", path)
+	if e, ok := errors.AsType[*Error](err); ok && e.Exit == 1 {
+		return false, nil
+	}
+	return err == nil, err
+}

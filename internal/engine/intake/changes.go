@@ -20,6 +20,8 @@ type Changes struct {
 	Since    string
 	Upstream string // remote-tracking branch of what is checked out, "" without one
 	Diff     Diff
+	// Paths, if not nil, are the changed paths whatever the repository says: what a watched folder reported.
+	Paths []string
 
 	cache map[string][]string
 }
@@ -27,6 +29,9 @@ type Changes struct {
 // Changed lists the changed paths, uncommitted work included. known is false where the event has no diff: GitLab takes
 // every rules:changes for true then (tags, schedules, a first push). compareTo is rules:changes:compare_to, "" without.
 func (c *Changes) Changed(ctx context.Context, compareTo string) (paths []string, known bool, err error) {
+	if c.Paths != nil {
+		return c.Paths, true, nil
+	}
 	base, known, err := c.base(ctx, compareTo)
 	if err != nil || !known {
 		return nil, known, err
