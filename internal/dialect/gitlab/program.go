@@ -1,0 +1,357 @@
+package gitlab
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+)
+
+// NewProgram is the conversation of one attempt of a job, in the order of GitLab's runner: the file variables, the
+// hook, caches and artifacts restored, the script, after_script, caches saved, artifacts and reports saved (GitLab
+// Runner documentation, job execution flow). in.Paths must be set.
+func NewProgram(in Attempt) program.Program {
+	j := &job{Attempt: in, vars: in.variables()}
+	j.env = j.vars.environ(in.Base)
+	j.phases = []func(){j.prepare, j.hook, j.restoreCaches, j.restoreArtifacts, j.runSteps, j.runAfter, j.saveCaches, j.saveArtifacts, j.readReports, j.finish}
+	return j
+}
+
+// job is a program: phases put actions into the queue, each with what its outcome means.
+type job struct {
+	Attempt
+	vars   values
+	env    []string
+	phases []func()
+	queue  []entry
+	then   func(program.Outcome)
+	result program.Result
+	// over is set when nothing further may run for the job: it was canceled or its own time is over.
+	over bool
+}
+
+// entry is one action and what follows from its outcome.
+type entry struct {
+	action program.Action
+	then   func(program.Outcome)
+}
+
+// Next gives the outcome of the last action to whoever asked for it, and the next action.
+func (j *job) Next(last program.Outcome) (program.Action, bool) {
+	if then := j.then; then != nil {
+		j.then = nil
+		then(last)
+	}
+	for len(j.queue) == 0 {
+		if len(j.phases) == 0 {
+			return nil, false
+		}
+		phase := j.phases[0]
+		j.phases = j.phases[1:]
+		phase()
+	}
+	e := j.queue[0]
+	j.queue = j.queue[1:]
+	j.then = e.then
+	return e.action, true
+}
+
+// Result is how the job ended, once Next has no more.
+func (j *job) Result() program.Result { return j.result }
+
+// do queues actions whose outcome decides nothing.
+func (j *job) do(actions ...program.Action) {
+	for _, a := range actions {
+		j.queue = append(j.queue, entry{action: a})
+	}
+}
+
+// ask queues an action and what its outcome means.
+func (j *job) ask(a program.Action, then func(program.Outcome)) {
+	j.queue = append(j.queue, entry{a, then})
+}
+
+// first puts actions before what is queued already.
+func (j *job) first(actions ...program.Action) {
+	front := make([]entry, len(actions), len(actions)+len(j.queue))
+	for i, a := range actions {
+		front[i].action = a
+	}
+	j.queue = append(front, j.queue...)
+}
+
+func (j *job) say(format string, args ...any) {
+	j.do(program.Say{Text: fmt.Sprintf(format, args...)})
+}
+
+func (j *job) warn(format string, args ...any) {
+	j.do(program.Say{Text: fmt.Sprintf(format, args...), Warning: true})
+}
+
+// section folds what a phase writes.
+func (j *job) section(name, header string, body func()) {
+	j.do(program.Section{Name: name, Header: header, Start: true})
+	body()
+	j.do(program.Section{Name: name})
+}
+
+// fail notes why the job failed; the first reason counts.
+func (j *job) fail(o program.Outcome) {
+	if j.result.Failure == "" {
+		j.result.Failure, j.result.Message = o.Failure, o.Message
+	}
+}
+
+// prepare masks, writes the file variables, asks for coverage and tells what is not done here.
+func (j *job) prepare() {
+	if hidden := j.vars.masked(); len(hidden) > 0 {
+		j.do(program.Mask{Values: hidden})
+	}
+	if files := j.vars.files(); len(files) > 0 {
+		j.ask(program.Files{Files: files}, func(o program.Outcome) {
+			if o.Failure != "" {
+				j.fail(o)
+				j.over = true
+			}
+		})
+	}
+	if j.Job.Coverage != "" {
+		j.do(program.Watch{Pattern: j.Job.Coverage})
+	}
+	for _, note := range j.notes() {
+		j.warn("%s", note)
+	}
+}
+
+// ignored are the runner's variables that have no meaning on this machine; a job that sets one is told.
+var ignored = map[string]string{
+	"GIT_DEPTH":                     "the workspace is a snapshot of your repository",
+	"GIT_SUBMODULE_STRATEGY":        "submodules are as they are in your work tree",
+	"GIT_SUBMODULE_DEPTH":           "submodules are as they are in your work tree",
+	"GIT_SUBMODULE_PATHS":           "submodules are as they are in your work tree",
+	"GIT_CLEAN_FLAGS":               "every job has a workspace of its own",
+	"GIT_FETCH_EXTRA_FLAGS":         "nothing is fetched",
+	"GIT_CLONE_EXTRA_FLAGS":         "nothing is cloned",
+	"GIT_CLONE_PATH":                "the place of the workspace is not the job's to choose",
+	"GET_SOURCES_ATTEMPTS":          "the workspace is made once",
+	"EXECUTOR_JOB_SECTION_ATTEMPTS": "sections are not tried again",
+}
+
+// notes tells of variables of the job that do nothing here.
+func (j *job) notes() []string {
+	var out []string
+	for _, v := range j.Job.Variables {
+		if why, ok := ignored[v.Name]; ok {
+			out = append(out, v.Name+" does nothing here: "+why)
+		}
+	}
+	return out
+}
+
+// hook runs pre_get_sources_script.
+func (j *job) hook() {
+	for _, s := range j.Job.Steps {
+		if s.Name != stepHook || j.stopped() {
+			continue
+		}
+		j.section("get_sources", "Running pre_get_sources_script", func() {
+			j.ask(j.exec(s), j.ran)
+		})
+	}
+}
+
+// stopped reports whether the job has failed already, so that its script does not run.
+func (j *job) stopped() bool { return j.over || j.result.Failure != "" }
+
+// runSteps runs the script; each further step only where the one before went well.
+func (j *job) runSteps() {
+	var main []plan.Step
+	for _, s := range j.Job.Steps {
+		if !s.After && s.Name != stepHook {
+			main = append(main, s)
+		}
+	}
+	if len(main) == 0 || j.stopped() {
+		return
+	}
+	j.do(program.Section{Name: "step_script", Header: `Executing "step_script" stage of the job script`, Start: true})
+	j.step(main)
+}
+
+// step queues the first of the steps; its outcome queues the next one.
+func (j *job) step(steps []plan.Step) {
+	e := j.exec(steps[0])
+	if limit := j.duration("RUNNER_SCRIPT_TIMEOUT"); limit > 0 {
+		e.Timeout = limit
+	}
+	j.ask(e, func(o program.Outcome) {
+		o.Failure = j.scriptFailure(o, e.Timeout)
+		j.ran(o)
+		if j.stopped() || len(steps) == 1 {
+			j.do(program.Section{Name: "step_script"})
+			return
+		}
+		j.step(steps[1:])
+	})
+}
+
+// scriptFailure notes whether the job as a whole is over: its own deadline has passed, not that of the script.
+func (j *job) scriptFailure(o program.Outcome, limit time.Duration) program.Failure {
+	switch {
+	case o.Failure == program.ExecutionTimeout && (limit == 0 || o.Duration < limit):
+		j.over = true
+	case o.Failure == "" && o.Exit != 0:
+		return program.ScriptFailure
+	}
+	return o.Failure
+}
+
+// ran takes over how a script went.
+func (j *job) ran(o program.Outcome) {
+	if o.Failure == "" && o.Exit != 0 {
+		o.Failure = program.ScriptFailure
+	}
+	if o.Failure == "" || o.Failure == program.ScriptFailure {
+		exit := o.Exit
+		j.result.Exit = &exit
+	}
+	if o.Failure != "" {
+		if o.Message == "" {
+			o.Message = fmt.Sprintf("exit code %d", o.Exit)
+		}
+		j.fail(o)
+	}
+}
+
+// exec is a step as one shell.
+func (j *job) exec(s plan.Step) program.Exec {
+	e := program.Exec{Step: s.Name, Lines: s.Lines, Env: j.env, Dir: s.Dir}
+	if len(s.Env) > 0 {
+		e.Env = append([]string{}, j.env...)
+		for _, v := range s.Env {
+			value := v.Value
+			if !v.Raw {
+				value = j.vars.expand(value)
+			}
+			e.Env = setEnv(e.Env, v.Name, value)
+		}
+	}
+	if j.vars.get("CI_DEBUG_TRACE") == "true" {
+		e.Lines = append([]string{"set -o xtrace"}, e.Lines...)
+	}
+	return e
+}
+
+// defaultAfter is how long after_script may run where RUNNER_AFTER_SCRIPT_TIMEOUT says nothing.
+const defaultAfter = 5 * time.Minute
+
+// runAfter runs after_script in a shell of its own, also after a failure or a cancel, and not after the job's own time
+// is over (CI/CD YAML syntax reference, after_script). What it does decides nothing, unless
+// AFTER_SCRIPT_IGNORE_ERRORS is false.
+func (j *job) runAfter() {
+	if j.over || j.result.Failure != "" && j.result.Failure != program.ScriptFailure && j.result.Failure != program.Canceled && j.result.Failure != program.ExecutionTimeout {
+		return
+	}
+	for _, s := range j.Job.Steps {
+		if !s.After {
+			continue
+		}
+		e := j.exec(s)
+		e.Timeout = defaultAfter
+		if limit := j.duration("RUNNER_AFTER_SCRIPT_TIMEOUT"); limit > 0 {
+			e.Timeout = limit
+		}
+		e.Env = setEnv(append([]string{}, e.Env...), "CI_JOB_STATUS", j.status())
+		j.section("after_script", "Running after_script", func() {
+			j.ask(e, j.afterRan)
+		})
+	}
+}
+
+func (j *job) afterRan(o program.Outcome) {
+	if o.Failure == "" && o.Exit == 0 {
+		return
+	}
+	if j.vars.get("AFTER_SCRIPT_IGNORE_ERRORS") == "false" && j.result.Failure == "" {
+		if o.Failure == "" {
+			o.Failure = program.ScriptFailure
+		}
+		j.fail(o)
+		return
+	}
+	why := o.Message
+	if why == "" {
+		why = fmt.Sprintf("exit code %d", o.Exit)
+	}
+	j.first(program.Say{Text: "after_script failed, but job will continue unaffected: " + why, Warning: true})
+}
+
+// status is CI_JOB_STATUS after the script.
+func (j *job) status() string {
+	switch j.result.Failure {
+	case "":
+		return "success"
+	case program.Canceled:
+		return "canceled"
+	default:
+		return "failed"
+	}
+}
+
+// wants reports whether files with this when are kept.
+func (j *job) wants(when plan.When) bool {
+	if j.over || j.result.Failure == program.Canceled {
+		return false
+	}
+	switch when {
+	case plan.Always:
+		return true
+	case plan.OnFailure:
+		return j.result.Failure != ""
+	default:
+		return j.result.Failure == ""
+	}
+}
+
+// duration reads a variable as a length of time in the runner's form (10m, 1h30m).
+func (j *job) duration(name string) time.Duration {
+	d, err := time.ParseDuration(strings.TrimSpace(j.vars.get(name)))
+	if err != nil || d < 0 {
+		return 0
+	}
+	return d
+}
+
+// finish asks for the coverage, fills in addresses and says how the job ended.
+func (j *job) finish() {
+	if j.Job.Coverage != "" {
+		j.ask(program.Matched{}, func(o program.Outcome) { j.result.Coverage = percentage(j.Job.Coverage, o.Text) })
+	}
+	if r := j.Job.Release; r != nil && j.result.Failure == "" {
+		j.warn("the release %s is not made: that needs a GitLab server", j.vars.expand(r.TagName))
+	}
+	if e := j.Job.Environment; e != nil && e.URL != "" && e.Action == "start" && j.result.Failure == "" {
+		with := j.vars.with(j.result.Outputs)
+		j.result.Links = append(j.result.Links, program.Link{Label: "environment " + e.Name, URL: with.filled(e.URL)})
+	}
+}
+
+// numeric is the number in what a coverage pattern found.
+var numeric = regexp.MustCompile(`\d+(?:\.\d+)?`)
+
+// percentage is the number in the pattern's last group, or in the whole match where it has none (CI/CD YAML syntax
+// reference, coverage).
+func percentage(pattern, matched string) string {
+	if re, err := regexp.Compile(pattern); err == nil {
+		if all := re.FindAllStringSubmatch(matched, -1); len(all) > 0 {
+			groups := all[len(all)-1]
+			if n := numeric.FindString(groups[len(groups)-1]); n != "" {
+				return n
+			}
+		}
+	}
+	return numeric.FindString(matched)
+}

@@ -1,0 +1,155 @@
+package gitlab
+
+import (
+	"strings"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/keyword"
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/variable"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+)
+
+// surround makes the variables that all jobs share: predefined ones, those of the file, the project's, the pipeline's
+// (GitLab documentation, CI/CD variable precedence). They change while the workflow is decided.
+func (c *compiler) surround(name string) {
+	o := c.in.Given
+	shared := predefinedFor(c.in, name, c.protected)
+	shared = append(shared, c.globals...)
+	shared = append(shared, leveled(o.Project, plan.Project)...)
+	c.shared = append(shared, leveled(o.Pipeline, plan.Pipeline)...)
+	c.bases = map[string]*variable.Collection{"": variable.New(c.shared...)}
+}
+
+func leveled(vs []plan.Variable, level plan.Level) []plan.Variable {
+	out := make([]plan.Variable, len(vs))
+	for i, v := range vs {
+		v.Level = level
+		out[i] = v
+	}
+	return out
+}
+
+// base is the shared variables without the global ones that a job does not inherit.
+func (c *compiler) base(hidden []string) *variable.Collection {
+	key := strings.Join(hidden, "\x00")
+	if b, ok := c.bases[key]; ok {
+		return b
+	}
+	b := variable.New(visible(c.shared, hidden)...)
+	c.bases[key] = b
+	return b
+}
+
+// visible leaves out the global variables that are hidden.
+func visible(vs []plan.Variable, hidden []string) []plan.Variable {
+	if len(hidden) == 0 {
+		return vs
+	}
+	away := make(map[string]bool, len(hidden))
+	for _, name := range hidden {
+		away[name] = true
+	}
+	out := make([]plan.Variable, 0, len(vs))
+	for _, v := range vs {
+		if v.Level != plan.Default || !away[v.Name] {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// scope is what the rules and names of one job see.
+type scope struct {
+	*variable.Collection
+	expanded *variable.Collection // made when it is first asked for
+}
+
+// scopeOf is the scope of a leg; nil gives that of the pipeline.
+func (c *compiler) scopeOf(s *seed) *scope {
+	if s == nil {
+		return &scope{Collection: c.base(nil)}
+	}
+	when := s.verdict.why.When
+	if when == "" {
+		when = s.key.When.Value
+	}
+	j := plan.Job{Name: s.name, Stage: s.key.Stage.Value, Index: s.index, Total: s.total, When: when, Image: containerOf(s.key.Image)}
+	own := append(predefinedOf(&j), c.jobVariables(s)...)
+	return &scope{Collection: c.base(c.hides(s.key)).With(own...)}
+}
+
+// expand fills in variables as they are; what is not defined stays as it is.
+func (s *scope) expand(text string) string {
+	if !strings.ContainsAny(text, "$%") {
+		return text
+	}
+	return or(variable.ExpandExisting(text, s.Get))
+}
+
+// nested is expand with the references in the variables' own values followed.
+func (s *scope) nested(text string) string {
+	if !strings.ContainsAny(text, "$%") {
+		return text
+	}
+	return or(variable.ExpandExisting(text, s.full().Get))
+}
+
+// filled is nested with nothing in place of what is not defined.
+func (s *scope) filled(text string) string {
+	if !strings.ContainsAny(text, "$%") {
+		return text
+	}
+	return or(variable.Expand(text, s.full().Get))
+}
+
+// or is a text whose expansion would have grown too large as it was: the variable's own fault says so.
+func or(text string, _ error) string { return text }
+
+// full is the collection with all references followed.
+func (s *scope) full() *variable.Collection {
+	if s.expanded == nil {
+		s.expanded, _ = s.Expand(variable.Options{})
+	}
+	return s.expanded
+}
+
+// loops tells of variables of a job that refer to each other in a circle. Only a job with references of its own can
+// have one that the others have not.
+func (c *compiler) loops(s *seed, sc *scope) {
+	about, at := "job "+s.key.Name, s.key.Place
+	if !hasReferences(s.key.Variables) {
+		if c.looked {
+			return
+		}
+		c.looked, about, at = true, "the pipeline", c.file.Place
+		sc = c.scopeOf(nil)
+	}
+	_, faults := sc.Expand(variable.Options{})
+	for _, f := range faults {
+		f.Place, f.Message = at, about+": "+f.Message
+		c.faults.Add(f)
+	}
+}
+
+func hasReferences(vs []keyword.Variable) bool {
+	for _, v := range vs {
+		if !v.Raw && strings.ContainsAny(v.Value, "$%") {
+			return true
+		}
+	}
+	return false
+}
+
+// spanOf is a length of time of the file, with its variables filled in.
+func spanOf(s keyword.Span, sc *scope) (time.Duration, *fault.Fault) {
+	if !s.Variable {
+		return s.Duration, nil
+	}
+	d, err := keyword.Duration(sc.filled(s.Text))
+	if err != nil {
+		return 0, fault.At(CodeDuration, s.Place, "%q is no length of time", sc.filled(s.Text)).
+			WithHint("write it like `1 day` or `2h 30m`")
+	}
+	return d, nil
+}
