@@ -227,3 +227,14 @@ func list(ctx context.Context, root *os.Root, rootPath string, sel program.Selec
 	slices.Sort(files)
 	return files, unmet, nil
 }
+
+// ReadArtifact is the text of one file that a job of the run left. fs.ErrNotExist where it left no such file.
+func (s *Store) ReadArtifact(ctx context.Context, run, job, path string) ([]byte, error) {
+	dir := s.artifactDir(run, job, "archive")
+	unlock, err := lock(dir, unix.LOCK_SH)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return readOne(ctx, dir, path)
+}

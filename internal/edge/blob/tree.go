@@ -199,3 +199,25 @@ func copyOne(from, to *os.Root, name string, kind fs.FileMode) error {
 	}
 	return nil
 }
+
+// readOne is the text of one file of a stored set. An archive is unpacked aside for it.
+func readOne(ctx context.Context, dir, path string) ([]byte, error) {
+	from := filepath.Join(dir, "files")
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		aside, err := os.MkdirTemp(filepath.Dir(dir), ".read-")
+		if err != nil {
+			return nil, fmt.Errorf("read the archive: %w", err)
+		}
+		defer os.RemoveAll(aside)
+		if _, err := restore(ctx, dir, aside); err != nil {
+			return nil, err
+		}
+		from = aside
+	}
+	root, err := os.OpenRoot(from)
+	if err != nil {
+		return nil, fmt.Errorf("open the store's folder: %w", err)
+	}
+	defer root.Close()
+	return root.ReadFile(filepath.FromSlash(path))
+}

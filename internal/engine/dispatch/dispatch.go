@@ -23,6 +23,7 @@ type Lease struct {
 	Attempt int    // from 1
 	Job     *plan.Job
 	Scope   *plan.Plan // the plan that the job is part of
+	Prefix  string     // of the ids of the plan's jobs in the run: "" or "trigger/"
 	Inputs  []Input
 	Started time.Time
 	Manual  bool // a person played it
@@ -109,7 +110,7 @@ func (d *Driver) Drive(ctx context.Context, id string, r *run.Run, first []run.C
 		leases: map[string]*active{}, results: map[string]program.Result{}, reports: make(chan report, 64),
 		sources: map[*plan.Plan]*source{}, played: map[string]bool{},
 	}
-	l.queue.SetAgents([]schedule.Agent{{ID: agentID, Slots: max(d.Slots, 1), AnyTags: true}}, time.Now())
+	l.queue.SetAgents([]schedule.Agent{{ID: agentID, Slots: max(d.Slots, 1), AnyTags: true, RunUntagged: true}}, time.Now())
 	work, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer func() {
 		stopWork(errors.New("the run is over"))

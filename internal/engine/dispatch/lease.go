@@ -127,7 +127,7 @@ func (l *loop) bind(ctx context.Context, id string) {
 func (l *loop) lease(id string, now time.Time) Lease {
 	j, _ := l.run.Job(id)
 	return Lease{
-		Run: l.id, ID: id, Attempt: j.Attempt, Job: j.Plan, Scope: j.Scope,
+		Run: l.id, ID: id, Attempt: j.Attempt, Job: j.Plan, Scope: j.Scope, Prefix: prefix(j),
 		Inputs: l.inputs(j), Started: now, Manual: l.played[id],
 	}
 }
@@ -157,10 +157,7 @@ func (l *loop) source(p *plan.Plan) *source {
 
 // inputs are the jobs whose artifacts and outputs j takes: those named, or all of earlier stages, that ran.
 func (l *loop) inputs(j run.Job) []Input {
-	prefix := ""
-	if j.Parent != "" {
-		prefix = j.Parent + "/"
-	}
+	prefix := prefix(j)
 	var out []Input
 	add := func(id, name string) {
 		if r, ran := l.results[prefix+id]; ran {
@@ -185,6 +182,14 @@ func (l *loop) inputs(j run.Job) []Input {
 		}
 	}
 	return out
+}
+
+// prefix stands before the ids of the jobs of j's plan.
+func prefix(j run.Job) string {
+	if j.Parent == "" {
+		return ""
+	}
+	return j.Parent + "/"
 }
 
 // above is the prefix of the ids beside a late job: of the pipeline that a child pipeline came from.

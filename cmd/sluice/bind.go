@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
+	"github.com/sluice-delivery/sluice/internal/edge/blob"
+	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
+)
+
+// Bind makes a late job concrete (dispatch.Binder): a trigger job becomes its child pipeline.
+func (l *local) Bind(ctx context.Context, lease dispatch.Lease) run.Bound {
+	in := gitlab.BindInput{
+		Input: l.pipeline.input(), Plan: lease.Scope, Job: lease.Job, Artifacts: artifacts{&blob.Store{Dir: l.state}, lease},
+	}
+	for _, i := range lease.Inputs {
+		in.Outputs = append(in.Outputs, i.Outputs...)
+	}
+	p, found := gitlab.Bind(ctx, in)
+	if len(found) > 0 {
+		l.remark(found)
+	}
+	switch {
+	case found.HasErrors():
+		return run.Bound{Err: worst(found).Error()}
+	case p == nil:
+		return run.Bound{Skip: found[0].Message}
+	default:
+		return run.Bound{Plan: p}
+	}
+}
+
+// artifacts reads what jobs of the run left, for a child pipeline whose file a job wrote (gitlab.Artifacts).
+type artifacts struct {
+	store *blob.Store
+	lease dispatch.Lease
+}
+
+// ReadArtifact is the text of one file; job is an ID in the plan of the trigger job.
+func (a artifacts) ReadArtifact(ctx context.Context, job, path string) ([]byte, error) {
+	text, err := a.store.ReadArtifact(ctx, a.lease.Run, a.lease.Prefix+job, path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s of job %s: %w", path, job, err)
+	}
+	return text, nil
+}
+
+var _ gitlab.Artifacts = artifacts{}
+
+// chosenJobs are the jobs of a choice, nil for all.
+func chosenJobs(p *plan.Plan, c *plan.Choice) []*plan.Job {
+	if c == nil {
+		return p.Jobs
+	}
+	var out []*plan.Job
+	for _, j := range p.Jobs {
+		if c.Selected[j.ID] {
+			out = append(out, j)
+		}
+	}
+	return out
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/edge/blob"
+	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/logs"
+	"github.com/sluice-delivery/sluice/internal/flow/report"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
+	"github.com/sluice-delivery/sluice/internal/web/terminal"
+)
+
+// tailLines is how many last lines of a failed job's log stand in the summary.
+const tailLines = 20
+
+// summary puts together what stands at the end of a run.
+func (l *local) summary(ctx context.Context, status run.Status, took time.Duration) terminal.Summary {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := terminal.Summary{RunID: l.rec.ID, Status: status, Took: took, LogDir: l.shown(l.record.Dir)}
+	for _, j := range l.run.Jobs() {
+		r := l.results[j.ID]
+		e := terminal.Ended{Job: j, Took: l.took[j.ID], Message: r.Message}
+		key := blob.FileName(j.ID)
+		if _, ran := l.results[j.ID]; ran {
+			e.Log = l.shown(l.record.LogPath(key))
+		}
+		if j.Status == run.Failed {
+			e.Step, e.Rerun = failedStep(r.Message), l.rerun(j)
+			e.Tail = tail(l.record.LogPath(key))
+			if e.Message == "" {
+				e.Message = j.Reason
+			}
+		}
+		if j.Status == run.Manual {
+			out.Manual = append(out.Manual, j.Plan.Name)
+		}
+		for _, rep := range r.Reports {
+			found, err := report.Read(rep.Kind, rep.Path, bytes.NewReader(rep.Content))
+			out.Reports.Add(j.Plan.Name, found, err)
+		}
+		if r.Coverage != "" {
+			out.Reports.AddCoverage(j.Plan.Name, r.Coverage)
+		}
+		out.Links = append(out.Links, r.Links...)
+		out.Jobs = append(out.Jobs, e)
+	}
+	out.Exit = exitStatus(ctx, status)
+	return out
+}
+
+// exitStatus is the exit code of a run (run-interface).
+func exitStatus(ctx context.Context, s run.Status) int {
+	if cause := context.Cause(ctx); cause != nil && s != run.Success && s != run.Failed {
+		switch {
+		case errors.Is(cause, errTimeLimit):
+			return exitTimeout
+		case errors.Is(cause, dispatch.ErrInterrupted):
+			return exitInterrupted
+		}
+	}
+	switch s {
+	case run.Success, run.Skipped:
+		return exitOK
+	case run.Canceled:
+		return exitCanceled
+	case run.Manual:
+		return exitApproval
+	default:
+		return exitFailed
+	}
+}
+
+// shown is a path as a person would type it from where the command was started.
+func (l *local) shown(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(here, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}
+
+// rerun is the command that runs a job again as this run did.
+func (l *local) rerun(j run.Job) string {
+	words := []string{"sluice", "run"}
+	f := l.flags
+	add := func(flag, value, normal string) {
+		if value != "" && value != normal {
+			words = append(words, flag, shellWord(value))
+		}
+	}
+	add("-C", f.dir, "")
+	add("--file", f.file, "")
+	add("--event", f.event, "push")
+	add("--branch", f.branch, "")
+	add("--tag", f.tag, "")
+	add("--target", f.target, "")
+	add("--executor", f.executor, "auto")
+	for _, v := range f.variables {
+		add("--variable", v, "")
+	}
+	for _, v := range f.varFiles {
+		add("--variable-file", v, "")
+	}
+	if len(j.Plan.Needs) > 0 || j.Plan.InputsAll {
+		words = append(words, "--needs")
+	}
+	name := j.Plan.Name
+	if j.Parent != "" {
+		name, _, _ = strings.Cut(j.ID, "/")
+	}
+	return strings.Join(append(words, "--", shellWord(name)), " ")
+}
+
+// shellWord quotes a text for a shell where that is needed.
+func shellWord(text string) string {
+	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,@+") == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// tail is the last lines of a log, without control sequences. Only the end of the file is read.
+func tail(path string) []string {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	const enough = 32 << 10
+	if info, err := file.Stat(); err == nil && info.Size() > enough {
+		if _, err := file.Seek(-enough, io.SeekEnd); err != nil {
+			return nil
+		}
+	}
+	text, err := io.ReadAll(io.LimitReader(file, enough))
+	if err != nil {
+		return nil
+	}
+	var lines []string
+	var sections logs.Sections
+	give := func(e logs.Event) {
+		if e.Kind == logs.Text && !e.Line.Redrawn {
+			lines = append(lines, logs.Strip(e.Line.String()))
+		}
+	}
+	sections.Feed(text, give)
+	sections.Close(give)
+	return lines[max(0, len(lines)-tailLines):]
+}
+
+// worst is the first error of what was found.
+func worst(fs fault.Faults) *fault.Fault {
+	for _, f := range fs {
+		if f.Severity == fault.Error {
+			return f
+		}
+	}
+	return fs[0]
+}
