@@ -14,7 +14,7 @@ shop_root() {
 		;;
 	esac
 	case $1 in
-	staging) printf '%s/staging-%s\n' "$base" "${CI_PIPELINE_ID:-local}" ;;
+	staging) printf '%s/staging-%s\n' "$base" "${SHOP_INSTANCE:-local}" ;;
 	production) printf '%s/production\n' "$base" ;;
 	*)
 		echo "environment $1: staging or production" >&2
