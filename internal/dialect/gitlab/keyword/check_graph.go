@@ -109,6 +109,9 @@ func (r *reader) undefined(f *File, name Text, what string) {
 		fa.WithHint("names that begin with a dot are hidden and never run")
 		return
 	}
+	if r.hints++; r.hints > maxHints {
+		return
+	}
 	names := make([]string, len(f.Jobs))
 	for i, j := range f.Jobs {
 		names[i] = j.Name

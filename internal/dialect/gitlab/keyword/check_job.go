@@ -68,7 +68,9 @@ func (r *reader) work(j *Job, n *yamlx.Node) {
 		if !n.Has("script") {
 			return // told by idle
 		}
-		if script := n.Get("script"); j.Script == nil || len(j.Script.Lines) == 0 && len(script.Items) == 0 && (script.IsSequence() || script.IsScalar()) {
+		script := n.Get("script")
+		text, isText := script.Str()
+		if script.IsNull() || script.IsSequence() && len(script.Items) == 0 || isText && strings.TrimSpace(text) == "" {
 			p, _ := n.Find("script")
 			r.fail(CodeMissing, p.Key, "script is empty")
 		}

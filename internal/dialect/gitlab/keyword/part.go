@@ -1,6 +1,7 @@
 package keyword
 
 import (
+	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
@@ -143,6 +144,7 @@ type Trigger struct {
 	Forward  Forward
 	Inputs   []Input
 	Include  []Include
+	Node     *yamlx.Node // what trigger:include says, for package config; nil without include
 	Place    fault.Place
 }
 
@@ -161,6 +163,7 @@ type Include struct {
 	Artifact, Job                      Text
 	Integrity                          Text
 	Inputs                             []Input
+	Node                               *yamlx.Node // as written, for package config
 	Place                              fault.Place
 }
 

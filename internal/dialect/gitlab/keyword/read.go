@@ -21,9 +21,20 @@ type reader struct {
 	owner      string
 	part       Where
 	told       map[string]bool // remarks that are told once per file
+	seen       map[mistake]bool
+	hints      int // nearest jobs looked for
 	conditions map[string]*expr.Expr
 	patterns   map[string]*expr.Error // mistakes of regular expressions, nil for good ones
 }
+
+// mistake is what makes two faults one: a template's mistake shows in every job that extends it and is told once.
+type mistake struct {
+	code, text string
+	at         fault.Place
+}
+
+// maxHints bounds the search for the nearest name among all jobs, which costs a pass over them each time.
+const maxHints = 20
 
 // who begins a message: the job or the part that it is about.
 func (r *reader) who() string {
@@ -44,9 +55,22 @@ func (r *reader) fail(code string, at *yamlx.Node, format string, args ...any) *
 
 // failAt collects a mistake at a place.
 func (r *reader) failAt(code string, at fault.Place, format string, args ...any) *fault.Fault {
-	f := fault.At(code, at, "%s%s", r.who(), fmt.Sprintf(format, args...))
-	r.faults.Add(f)
+	text := fmt.Sprintf(format, args...)
+	f := fault.At(code, at, "%s%s", r.who(), text)
+	if r.first(code, text, at) {
+		r.faults.Add(f)
+	}
 	return f
+}
+
+// first reports whether a fault was not told before.
+func (r *reader) first(code, text string, at fault.Place) bool {
+	m := mistake{code, text, at}
+	if at.IsZero() || !r.seen[m] {
+		r.seen[m] = true
+		return true
+	}
+	return false
 }
 
 // wrong collects a value of the wrong type.
@@ -55,7 +79,8 @@ func (r *reader) wrong(n *yamlx.Node, what, want string) *fault.Fault {
 }
 
 // fields goes through the entries of a mapping that the table knows at this level and in this part of the file, and
-// tells of all others. Entries with the value null count as not written and are passed over. what names the mapping.
+// tells of all others. Entries with the value null count as not written and are passed over. what names the mapping, ""
+// for the job or default itself.
 func (r *reader) fields(n *yamlx.Node, s *scope, what string) iter.Seq2[string, yamlx.Pair] {
 	return func(yield func(string, yamlx.Pair) bool) {
 		for _, pair := range n.Pairs {
@@ -82,34 +107,42 @@ func (r *reader) fields(n *yamlx.Node, s *scope, what string) iter.Seq2[string, 
 // unknown tells of a keyword that is nowhere in the table at this level.
 func (r *reader) unknown(key *yamlx.Node, s *scope, what string) {
 	name := key.Value
+	if what == "" {
+		what = "it"
+	}
 	f := r.fail(CodeUnknown, key, "%s has no keyword %q", what, name)
 	if near := fault.Nearest(name, s.names); near != "" {
 		f.WithHint("did you mean %q?", near)
 		return
 	}
-	if parent := elsewhere(name); parent != "" && parent != s.path {
+	if parent := below(s.path, name); parent != "" {
 		f.WithHint("%s belongs under %s", name, parent)
+	} else if k := scopeOf("").kids[name]; k != nil && s.path != "" {
+		f.WithHint("%s is a keyword of: %s; it may be indented too far", name, strings.Join(k.In.Places(), ", "))
 	}
 }
 
-// elsewhere finds the one place of the table where a keyword is at home, "" where there are none or several.
-func elsewhere(name string) string {
+// below finds the one level under a path where a keyword is at home, "" where there are none or several.
+func below(path, name string) string {
 	found := ""
-	for path, s := range scopes {
-		if path == "" || strings.ContainsRune(path, '<') || s.kids[name] == nil {
+	for at, s := range scopes {
+		if s.kids[name] == nil || !strings.HasPrefix(at, path+":") || strings.ContainsRune(at, '<') {
 			continue
 		}
 		if found != "" {
 			return ""
 		}
-		found = path
+		found = at
 	}
 	return found
 }
 
 // misplaced tells of a keyword that is known but not allowed in this part of the file.
 func (r *reader) misplaced(key *yamlx.Node, k *Keyword, what string) {
-	f := r.fail(CodeMisplaced, key, "%s is not allowed in %s", k.Path, what)
+	if what == "" {
+		what = "this place"
+	}
+	f := r.fail(CodeMisplaced, key, "%s is not allowed in %s", k.Name(), what)
 	if r.part == InBridge && k.In&InJob != 0 {
 		f.Message = fmt.Sprintf("%s%s is not allowed in a job with trigger", r.who(), k.Path)
 		f.WithHint("a trigger job starts another pipeline and runs nothing itself; move %s to a job of that pipeline", k.Path)
@@ -128,7 +161,11 @@ func (r *reader) remark(k *Keyword, pair yamlx.Pair) bool {
 		return true
 	}
 	if k.Tell != "" {
-		r.note(CodeServer, k.Tell, pair.Key.At(), k.Path, "%s: %s", k.Path, k.Note)
+		code := CodeServer
+		if k.Note == noEffect {
+			code = CodeNoEffect
+		}
+		r.note(code, k.Tell, pair.Key.At(), k.Path, "%s: %s", k.Path, k.Note)
 	}
 	if k.Deprecated != "" {
 		r.note(CodeDeprecated, fault.Note, pair.Key.At(), "deprecated "+k.Path, "%s is deprecated in GitLab", k.Path).WithHint("use %s", k.Deprecated)
@@ -138,15 +175,18 @@ func (r *reader) remark(k *Keyword, pair yamlx.Pair) bool {
 
 // note collects a remark; one of severity Note is told only once for each subject.
 func (r *reader) note(code string, severity fault.Severity, at fault.Place, subject, format string, args ...any) *fault.Fault {
-	f := fault.At(code, at, "%s%s", r.who(), fmt.Sprintf(format, args...)).WithSeverity(severity)
+	text := fmt.Sprintf(format, args...)
+	f := fault.At(code, at, "%s%s", r.who(), text).WithSeverity(severity)
 	if severity == fault.Note {
 		if r.told[subject] {
 			return f
 		}
 		r.told[subject] = true
-		f.Message = fmt.Sprintf(format, args...)
+		f.Message = text
 	}
-	r.faults.Add(f)
+	if r.first(code, text, at) {
+		r.faults.Add(f)
+	}
 	return f
 }
 
@@ -201,11 +241,12 @@ func (r *reader) choice(n *yamlx.Node, what string, among []string) Text {
 	return t
 }
 
-func (r *reader) badChoice(n *yamlx.Node, what, got string, among []string) {
+func (r *reader) badChoice(n *yamlx.Node, what, got string, among []string) *fault.Fault {
 	f := r.fail(CodeChoice, n, "%s should be one of %s, not %q", what, strings.Join(among, ", "), got)
 	if near := fault.Nearest(got, among); near != "" {
 		f.WithHint("did you mean %q?", near)
 	}
+	return f
 }
 
 // flag reads true or false.

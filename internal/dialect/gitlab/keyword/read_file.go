@@ -22,6 +22,7 @@ func Read(root *yamlx.Node, faults *fault.List) *File {
 	r := &reader{
 		faults: faults, part: InGlobal,
 		told:       map[string]bool{},
+		seen:       map[mistake]bool{},
 		conditions: map[string]*expr.Expr{},
 		patterns:   map[string]*expr.Error{},
 	}
@@ -108,7 +109,7 @@ func (r *reader) defaults(d *Defaults, n *yamlx.Node, legacy map[string]*yamlx.N
 	if !r.mapping(n, "default") {
 		return
 	}
-	for name, pair := range r.fields(n, scopeOf(""), "default") {
+	for name, pair := range r.fields(n, scopeOf(""), "") {
 		r.shared(d, name, pair.Value)
 		if name == "timeout" {
 			r.note(CodeNoEffect, fault.Warning, pair.Key.At(), name, "timeout has no effect here, as in GitLab").

@@ -48,7 +48,7 @@ func (r *reader) job(f *File, pair yamlx.Pair) *Job {
 	case !n.Has("script"):
 		r.idle(pair)
 	}
-	for key, p := range r.fields(n, scopeOf(""), "a job") {
+	for key, p := range r.fields(n, scopeOf(""), "") {
 		r.keyword(j, key, p.Value)
 	}
 	r.combinations(j, n)

@@ -356,11 +356,9 @@ func (r *reader) policyOf(out *Cache, n *yamlx.Node) {
 func (r *reader) key(n *yamlx.Node) Key {
 	out := Key{Place: n.At()}
 	if !n.IsMapping() {
-		t := r.filled(n, "cache:key")
-		if t.Set {
+		out.Text.Value = "default"
+		if t := r.text(n, "cache:key"); t.Value != "" {
 			out.Text = r.keyText(t, "cache:key")
-		} else {
-			out.Text.Value = "default"
 		}
 		return out
 	}

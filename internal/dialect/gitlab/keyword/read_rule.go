@@ -113,9 +113,9 @@ func (r *reader) when(j *Job, n *yamlx.Node) {
 		return
 	}
 	if !slices.Contains(among, t.Value) {
-		r.badChoice(n, "when", t.Value, among)
+		f := r.badChoice(n, "when", t.Value, among)
 		if t.Value == "never" {
-			r.failAt(CodeTogether, t.Place, "when: never is for rules").WithHint("write it as a rule, or begin the job's name with a dot to leave it out")
+			f.WithHint("never is for rules; to leave a job out, begin its name with a dot")
 		}
 		return
 	}
@@ -144,9 +144,7 @@ func (r *reader) condition(n *yamlx.Node, what string) Condition {
 	parsed, err := expr.Parse(text)
 	var bad *expr.Error
 	if errors.As(err, &bad) {
-		f := bad.Fault(within(n, bad.Offset))
-		f.Message = r.who() + what + ": " + f.Message
-		r.faults.Add(f)
+		r.failAt(bad.Code, within(n, bad.Offset), "%s: %s", what, bad.Message).Hint = bad.Hint
 	}
 	r.conditions[text], c.Parsed = parsed, parsed
 	return c
@@ -235,7 +233,11 @@ func (r *reader) policy(n *yamlx.Node, path string) *Policy {
 		return out
 	}
 	if len(n.Items)+len(n.Pairs) == 0 {
-		r.fail(CodeMissing, n, "%s is empty", path)
+		if n.IsMapping() {
+			r.fail(CodeMissing, n, "%s is empty", path)
+		} else {
+			r.note(CodeNoEffect, fault.Warning, n.At(), "", "%s is an empty list, which no ref matches", path)
+		}
 	}
 	if !n.IsMapping() {
 		return out

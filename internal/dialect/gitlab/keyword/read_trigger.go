@@ -52,7 +52,7 @@ func (r *reader) trigger(n *yamlx.Node) *Trigger {
 		case "inputs":
 			out.Inputs = r.inputs(v, what)
 		case "include":
-			out.Include = r.includes(v)
+			out.Include, out.Node = r.includes(v), v
 		}
 	}
 	if !child && n.Get("project").IsNull() {
@@ -103,7 +103,7 @@ func (r *reader) includes(n *yamlx.Node) []Include {
 
 // childFile reads one item of trigger:include. A URL is remote, other text is local.
 func (r *reader) childFile(n *yamlx.Node) (Include, bool) {
-	out := Include{Place: n.At()}
+	out := Include{Node: n, Place: n.At()}
 	if _, ok := n.Str(); ok {
 		t := r.filled(n, "trigger:include")
 		if strings.HasPrefix(t.Value, "https://") || strings.HasPrefix(t.Value, "http://") {

@@ -1,7 +1,6 @@
 package keyword
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -36,8 +35,6 @@ var words = map[string]float64{
 	"fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }
 
-var errNoSpan = errors.New("not a length of time")
-
 // Duration reads a length of time as GitLab writes it: "90", "3h 30m", "1 hour 20 minutes", "2h20min", "1.5 days",
 // "47 yrs 6 mos and 4d", "one week", "1:30" (GitLab documentation, CI/CD YAML syntax reference, timeout and
 // artifacts:expire_in). A number without a unit counts seconds. Nothing and zero are errors.
@@ -58,14 +55,14 @@ func Duration(text string) (time.Duration, error) {
 		unit := time.Second
 		if i+1 < len(tokens) {
 			if unit = tokens[i+1].unit; unit == 0 {
-				return 0, fmt.Errorf("%q has two numbers in a row: %w", text, errNoSpan)
+				return 0, fmt.Errorf("%q has two numbers in a row", text)
 			}
 		}
 		total += t.number * float64(unit)
 	}
 	switch {
 	case total <= 0:
-		return 0, fmt.Errorf("%q is nothing: %w", text, errNoSpan)
+		return 0, fmt.Errorf("%q is no time at all", text)
 	case total >= math.MaxInt64:
 		return math.MaxInt64, nil
 	}
@@ -89,7 +86,7 @@ func spanTokens(text string) ([]spanToken, error) {
 		if n := numeral(rest); n > 0 {
 			f, err := strconv.ParseFloat(rest[:n], 64)
 			if err != nil {
-				return nil, fmt.Errorf("%q: %w", rest[:n], errNoSpan)
+				return nil, fmt.Errorf("%q is no number", rest[:n])
 			}
 			out, rest, spelled = append(out, spanToken{number: f}), rest[n:], false
 			continue
@@ -99,7 +96,7 @@ func spanTokens(text string) ([]spanToken, error) {
 			n = len(rest)
 		}
 		if n == 0 {
-			return nil, fmt.Errorf("%q: %w", rest, errNoSpan)
+			return nil, fmt.Errorf("%q is no length of time", rest)
 		}
 		word := rest[:n]
 		rest = rest[n:]
@@ -137,7 +134,7 @@ func spanWord(out []spanToken, word string, spelled bool) ([]spanToken, bool, er
 	case "and", "with", "plus":
 		return out, spelled, nil
 	}
-	return nil, false, fmt.Errorf("%q is no unit of time: %w", word, errNoSpan)
+	return nil, false, fmt.Errorf("%q is no unit of time", word)
 }
 
 // numeral is the length of the number that a text begins with.
@@ -167,16 +164,16 @@ func clock(text string) ([]spanToken, error) {
 	parts := strings.Split(strings.ReplaceAll(text, " ", ""), ":")
 	steps := []time.Duration{time.Second, time.Minute, time.Hour, day, month, year}
 	if len(parts) > len(steps) {
-		return nil, fmt.Errorf("%q: %w", text, errNoSpan)
+		return nil, fmt.Errorf("%q is no length of time", text)
 	}
 	out := make([]spanToken, 0, 2*len(parts))
 	for i, p := range parts {
 		if n := numeral(p); n == 0 || n != len(p) {
-			return nil, fmt.Errorf("%q: %w", text, errNoSpan)
+			return nil, fmt.Errorf("%q is no length of time", text)
 		}
 		f, err := strconv.ParseFloat(p, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%q: %w", text, errNoSpan)
+			return nil, fmt.Errorf("%q is no length of time", text)
 		}
 		out = append(out, spanToken{number: f}, spanToken{unit: steps[len(parts)-1-i]})
 	}

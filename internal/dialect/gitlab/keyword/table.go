@@ -78,7 +78,7 @@ func Table() []Keyword { return slices.Clone(table) }
 // Reports are the kinds of artifacts:reports, in the order of the table.
 func Reports() []string { return slices.Clone(scopeOf("artifacts:reports").names) }
 
-// DefaultKeywords are the keywords that default: may hold.
+// DefaultKeywords are the keywords that default: may hold, by the alphabet.
 func DefaultKeywords() []string {
 	var out []string
 	for _, name := range scopeOf("").names {
@@ -86,6 +86,7 @@ func DefaultKeywords() []string {
 			out = append(out, name)
 		}
 	}
+	slices.Sort(out)
 	return out
 }
 

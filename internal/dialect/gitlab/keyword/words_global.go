@@ -71,6 +71,6 @@ var workflow = []Keyword{
 }
 
 const (
-	noEffect     = "has no effect in workflow:rules, as in GitLab"
+	noEffect     = "it has no effect in workflow:rules, as in GitLab"
 	needsProject = "files of another project cannot be seen here: the rule does not match"
 )
