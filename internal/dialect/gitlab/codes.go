@@ -20,7 +20,6 @@ const (
 	CodeRunStep       = "SL1425"
 	CodeNameTwice     = "SL1426"
 	CodeTooManyJobs   = "SL1428"
-	CodeNeedsServer   = "SL1431"
 
 	CodeTriggerProject = "SL1501"
 	CodeChildDepth     = "SL1502"
@@ -58,7 +57,6 @@ var Docs = []fault.Doc{
 	{Code: CodeNameTwice, Summary: "two jobs end up with the same name", Page: "CI/CD YAML syntax reference, parallel",
 		Text: "A leg of a parallel job has the name of another job; the later one replaces the earlier, as in GitLab."},
 	{Code: CodeTooManyJobs, Summary: "the pipeline has too many jobs", Text: "A pipeline can have 100,000 jobs here. Split it into child pipelines."},
-	{Code: CodeNeedsServer, Summary: "the keyword needs a GitLab server", Text: "The job runs here without it. What is left out is named in the message."},
 	{Code: CodeTriggerProject, Summary: "a pipeline of another project needs a server", Page: "CI/CD YAML syntax reference, trigger",
 		Text: "The trigger job is skipped on this machine. Child pipelines (`trigger: include:`) do run."},
 	{Code: CodeChildDepth, Summary: "child pipelines are nested too deep", Page: "Downstream pipelines, nested child pipelines", Text: "A child pipeline can have children of its own, and those cannot."},

@@ -53,7 +53,8 @@ func (c *compiler) build(ctx context.Context, s *seed, sc *scope) *plan.Job {
 	}
 	j.Environment = c.environment(k, sc)
 	if k.ResourceGroup.Set {
-		j.Group = &plan.Group{Name: sc.filled(k.ResourceGroup.Value)}
+		within := &scope{Collection: sc.With(predefinedOf(j)...)} // its environment's name may be in it
+		j.Group = &plan.Group{Name: within.filled(k.ResourceGroup.Value)}
 	}
 	j.Image = containerOf(k.Image)
 	j.Services = servicesOf(k.Services)

@@ -44,7 +44,7 @@ func Compile(ctx context.Context, in Input) (*plan.Plan, fault.Faults) {
 	if faults.HasErrors() || loaded.Root == nil {
 		return nil, faults.Sorted()
 	}
-	file := keyword.Read(loaded.Root, faults)
+	file := in.read(loaded.Root, faults)
 	if faults.HasErrors() {
 		return nil, faults.Sorted()
 	}
@@ -54,6 +54,22 @@ func Compile(ctx context.Context, in Input) (*plan.Plan, fault.Faults) {
 		p.Sources = append(p.Sources, plan.Source{Kind: f.Kind, Name: f.Name, Digest: digest(f.Content), Place: f.At})
 	}
 	return p, faults.Sorted()
+}
+
+// read makes the typed file. In a child pipeline needs:pipeline does bring artifacts, so the remark that it needs a
+// server is not told.
+func (in *Input) read(root *yamlx.Node, faults *fault.List) *keyword.File {
+	if in.parents.parent == nil {
+		return keyword.Read(root, faults)
+	}
+	var told fault.List
+	file := keyword.Read(root, &told)
+	for _, f := range told.Sorted() {
+		if f.Code != keyword.CodeServer || !strings.Contains(f.Message, "needs:pipeline:") {
+			faults.Add(f)
+		}
+	}
+	return file
 }
 
 // includeVariables are what include may use: predefined variables that are known before the pipeline, the project's

@@ -139,11 +139,7 @@ func (c *compiler) setNeeds(s *seed, needs *keyword.Needs, wants []wanted) {
 			WithHint("to need a job that is sometimes not in the pipeline, write needs with optional: true; `sluice explain %s` says why it is left out", w.seed.key.Name))
 	}
 	for _, need := range needs.Items {
-		switch need.Kind {
-		case keyword.NeedProject:
-			c.faults.Add(fault.At(CodeNeedsServer, need.Place, "artifacts of job %q in project %q need a server and are not brought in", need.Job.Value, need.Project.Value).
-				WithSeverity(fault.Warning))
-		case keyword.NeedPipeline:
+		if need.Kind == keyword.NeedPipeline && c.in.parents.parent != nil && need.Job.Set {
 			c.upstream(s, need)
 		}
 	}
@@ -151,11 +147,6 @@ func (c *compiler) setNeeds(s *seed, needs *keyword.Needs, wants []wanted) {
 
 // upstream takes over artifacts of the parent pipeline (GitLab CI/CD YAML syntax reference, needs:pipeline:job).
 func (c *compiler) upstream(s *seed, need keyword.Need) {
-	if c.in.parents.parent == nil || !need.Job.Set {
-		c.faults.Add(fault.At(CodeNeedsServer, need.Place, "needs:pipeline looks at another pipeline, which needs a server; only a child pipeline run here can take artifacts of its parent").
-			WithSeverity(fault.Warning))
-		return
-	}
 	found := false
 	for _, j := range c.in.parents.parent.Jobs {
 		if j.Name == need.Job.Value || j.Key == need.Job.Value {
