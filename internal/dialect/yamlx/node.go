@@ -98,6 +98,16 @@ func NewMapping(pairs []Pair, at fault.Place) *Node {
 	return n
 }
 
+// NewTagged is a copy of a node with a local tag; n itself where the tag is "".
+func NewTagged(tag string, n *Node) *Node {
+	if tag == "" {
+		return n
+	}
+	out := *n
+	out.Tag, out.tagged = tag, true
+	return &out
+}
+
 // measure sets what is derived from the children, and the index of a large mapping.
 func (n *Node) measure() {
 	var index map[string]int
