@@ -129,6 +129,7 @@ func (r *reader) twice(f *File) {
 			r.owner, r.part = j.Name, InJob
 			r.note(CodeTwice, fault.Note, last.Place, "twice", "a last rule of when alone lets the job into branch and merge request pipelines alike").
 				WithHint("add workflow:rules, or a rule that names the pipelines; GitLab warns of this too")
+			break
 		}
 	}
 	r.owner, r.part = "", InGlobal

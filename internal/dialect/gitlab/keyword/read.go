@@ -175,12 +175,12 @@ func (r *reader) remark(k *Keyword, pair yamlx.Pair) bool {
 
 // note collects a remark; one of severity Note is told only once for each subject.
 func (r *reader) note(code string, severity fault.Severity, at fault.Place, subject, format string, args ...any) *fault.Fault {
+	if severity == fault.Note && r.told[subject] {
+		return &fault.Fault{}
+	}
 	text := fmt.Sprintf(format, args...)
 	f := fault.At(code, at, "%s%s", r.who(), text).WithSeverity(severity)
 	if severity == fault.Note {
-		if r.told[subject] {
-			return f
-		}
 		r.told[subject] = true
 		f.Message = text
 	}
