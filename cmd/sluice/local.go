@@ -31,6 +31,7 @@ type local struct {
 	pipeline *pipeline
 	plan     *plan.Plan
 	run      *run.Run
+	state    string // the folder .sluice
 	record   *store.Run
 	rec      store.Record
 	view     terminal.View
@@ -55,7 +56,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 		return err
 	}
 	l := &local{
-		streams: s, flags: r, pipeline: pl, plan: p, base: baseEnvironment(),
+		streams: s, flags: r, pipeline: pl, plan: p, state: state, base: baseEnvironment(),
 		numbers: map[string]int{}, results: map[string]program.Result{}, took: map[string]time.Duration{},
 	}
 	l.hosts, err = newHosts(ctx, r, pl, p, state, snap)
@@ -75,7 +76,9 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	if r.shellOnFailure {
 		l.agent.Failed = l.openShell
 	}
-	l.view = s.newView(r)
+	if l.view, err = s.newView(r); err != nil {
+		return err
+	}
 	l.view.Begin(l.head())
 	status, driveErr := l.drive(ctx, choice, state)
 	summary := l.summary(ctx, status, time.Since(began))

@@ -66,7 +66,7 @@ type pipeline struct {
 	changes  *intake.Changes
 	file     string // relative to the root
 	given    given
-	notes    []string
+	remarks  fault.Faults // warnings and notes on the file
 }
 
 // given are the values from the command line.
@@ -74,7 +74,7 @@ type given struct {
 	pipeline, project []plan.Variable
 	inputs            map[string]string
 	local             map[string]string // owner/repo or owner/repo@ref -> folder
-	templates         string
+	templates, mirror string
 }
 
 // open reads the repository and puts the occasion together.

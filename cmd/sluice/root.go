@@ -15,6 +15,7 @@ const (
 	codeNoFile  = "SL3002" // no pipeline file was found
 	codeDialect = "SL3003" // the pipeline's dialect is not supported, or there are several
 	codeState   = "SL3004" // .sluice cannot be written
+	codeReport  = "SL3005" // a report file cannot be read
 )
 
 // docs explains the codes.
@@ -22,6 +23,7 @@ var docs = []fault.Doc{
 	{Code: codeUsage, Summary: "a flag or an argument is wrong", Text: "See `sluice COMMAND --help`."},
 	{Code: codeNoFile, Summary: "no pipeline file was found", Text: "Sluice looks for .gitlab-ci.yml at the top of the repository. Name another file with --file, or begin one with `sluice init`."},
 	{Code: codeDialect, Summary: "the pipeline's dialect is not supported", Text: "This version runs GitLab pipelines. Workflows of GitHub Actions and Jenkinsfiles are found and refused."},
+	{Code: codeReport, Summary: "a report cannot be read", Text: "A file that a job names under artifacts:reports is not in the format that its kind asks for. The job's result does not depend on it; the summary leaves it out."},
 	{Code: codeState, Summary: "the folder .sluice cannot be written", Text: "Logs, artifacts and caches are kept in .sluice at the top of the repository. The disk may be full or the folder not yours."},
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (l *local) summary(ctx context.Context, status run.Status, took time.Durati
 			e.Log = l.shown(l.record.LogPath(key))
 		}
 		if j.Status == run.Failed {
-			e.Step, e.Rerun = failedStep(r.Message), l.rerun(j)
+			e.Rerun = l.rerun(j)
 			e.Tail = tail(l.record.LogPath(key))
 			if e.Message == "" {
 				e.Message = j.Reason
@@ -46,10 +47,13 @@ func (l *local) summary(ctx context.Context, status run.Status, took time.Durati
 		}
 		for _, rep := range r.Reports {
 			found, err := report.Read(rep.Kind, rep.Path, bytes.NewReader(rep.Content))
-			out.Reports.Add(j.Plan.Name, found, err)
+			if err != nil {
+				out.Reports.Faults = append(out.Reports.Faults, fault.At(codeReport, fault.Place{File: rep.Path}, "job %s: %v", j.Plan.Name, err).WithSeverity(fault.Warning))
+			}
+			out.Reports.Add(j.Plan.Name, found)
 		}
-		if r.Coverage != "" {
-			out.Reports.AddCoverage(j.Plan.Name, r.Coverage)
+		if percent, err := strconv.ParseFloat(r.Coverage, 64); err == nil {
+			out.Reports.AddCoverage(j.Plan.Name, percent)
 		}
 		out.Links = append(out.Links, r.Links...)
 		out.Jobs = append(out.Jobs, e)

@@ -13,7 +13,7 @@ import (
 
 // values reads what --variable and its kin give.
 func (p *pipelineFlags) values() (given, error) {
-	g := given{inputs: map[string]string{}, local: map[string]string{}, templates: p.templates}
+	g := given{inputs: map[string]string{}, local: map[string]string{}, templates: p.templates, mirror: p.mirror}
 	for _, kv := range p.variables {
 		v, err := assignment("--variable", kv)
 		if err != nil {
@@ -100,4 +100,28 @@ func unquote(value string) string {
 		return value[1 : n-1]
 	}
 	return value
+}
+
+// yamlVariables reads a mapping of names to values, or to mappings with value.
+func yamlVariables(path string, text []byte) ([]plan.Variable, error) {
+	var found fault.List
+	docs := yamlx.Parse(text, yamlx.Options{File: path}, &found)
+	if err := found.Err(); err != nil || len(docs) == 0 {
+		return nil, err
+	}
+	if !docs[0].IsMapping() {
+		return nil, fault.At(codeUsage, docs[0].At(), "the file is not a mapping of names to values")
+	}
+	var out []plan.Variable
+	for _, pair := range docs[0].Pairs {
+		value := pair.Value
+		if value.IsMapping() {
+			value = value.Get("value")
+		}
+		if !value.IsScalar() && !value.IsNull() {
+			return nil, fault.At(codeUsage, pair.Key.At(), "the value of %s is not a text", pair.Key.Value)
+		}
+		out = append(out, plan.Variable{Name: pair.Key.Value, Value: value.Text(), Level: plan.Project})
+	}
+	return out, nil
 }

@@ -18,6 +18,7 @@ import (
 type JSON struct {
 	mu      sync.Mutex
 	out     *bufio.Writer
+	encode  *json.Encoder
 	due     bool // a flush is under way
 	closed  bool
 	err     error
@@ -27,7 +28,10 @@ type JSON struct {
 
 // NewJSON writes to w.
 func NewJSON(w io.Writer) *JSON {
-	return &JSON{out: bufio.NewWriterSize(w, 64<<10), partial: map[string][]byte{}, last: map[string]run.Status{}}
+	v := &JSON{out: bufio.NewWriterSize(w, 64<<10), partial: map[string][]byte{}, last: map[string]run.Status{}}
+	v.encode = json.NewEncoder(v.out)
+	v.encode.SetEscapeHTML(false)
+	return v
 }
 
 // jobEvent tells a job's status.
@@ -139,10 +143,7 @@ func (v *JSON) Close(s Summary) error {
 }
 
 func (v *JSON) write(e any) {
-	text, err := json.Marshal(e)
-	if err == nil {
-		_, err = v.out.Write(append(text, '\n'))
-	}
+	err := v.encode.Encode(e)
 	if err != nil && v.err == nil {
 		v.err = err
 	}

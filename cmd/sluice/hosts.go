@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/edge/executor/shell"
+	"github.com/sluice-delivery/sluice/internal/edge/workspace"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+)
+
+// snapshot is the repository's work tree, taken beside the compilation.
+type snapshot struct {
+	dir  string
+	done chan struct{}
+	tree *workspace.Snapshot
+	err  error
+}
+
+// snapshot begins to take the work tree. A run that only looks takes none.
+func (l *pipeline) snapshot(ctx context.Context, r *runFlags) *snapshot {
+	s := &snapshot{done: make(chan struct{})}
+	if r.list || r.dryRun {
+		close(s.done)
+		return s
+	}
+	s.dir = filepath.Join(stateDir(l.repo.Root), "work", l.occasion.RunID)
+	go func() {
+		defer close(s.done)
+		s.tree, s.err = workspace.Take(ctx, l.repo.Root, filepath.Join(s.dir, "snapshot"), workspace.Options{})
+	}()
+	return s
+}
+
+// wait is the snapshot once it is there.
+func (s *snapshot) wait() (*workspace.Snapshot, error) {
+	<-s.done
+	return s.tree, s.err
+}
+
+// discard removes what the snapshot copied.
+func (s *snapshot) discard() {
+	<-s.done
+	if s.tree != nil {
+		_ = s.tree.Close() // what it leaves, `sluice clean` removes
+	}
+	if s.dir != "" {
+		_ = os.Remove(s.dir) // only where nothing was kept in it
+	}
+}
+
+// hosts are the executors of one run, and which job has which.
+type hosts struct {
+	shell  *shell.Executor
+	docker *engine
+	mode   string // shell, docker or auto
+	notes  []string
+}
+
+// newHosts finds out where the plan's jobs can run.
+func newHosts(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, state string, snap *snapshot) (*hosts, error) {
+	tree, err := snap.wait()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range tree.Notes {
+		pl.remarks = append(pl.remarks, n)
+	}
+	h := &hosts{mode: r.executor}
+	grace := 10 * time.Second
+	h.shell = shell.New(shell.Config{Dir: filepath.Join(snap.dir, "jobs"), Source: tree, Grace: grace})
+	if h.mode == "shell" || !wantsImages(p) {
+		if n := images(p); n > 0 {
+			h.notes = append(h.notes, fmt.Sprintf("%d jobs name an image; --executor shell runs them on this machine", n))
+		}
+		return h, nil
+	}
+	h.docker, err = newEngine(ctx, filepath.Join(snap.dir, "containers"), tree, grace)
+	switch {
+	case err == nil:
+		return h, nil
+	case h.mode == "docker":
+		return nil, errors.Join(err, h.close())
+	default:
+		h.notes = append(h.notes, fmt.Sprintf("%d jobs name an image; no container engine answers, so they run in the shell of this machine", images(p)))
+		return h, nil
+	}
+}
+
+// wantsImages reports whether a job may want a container: it names an image, or is still to be bound.
+func wantsImages(p *plan.Plan) bool {
+	for _, j := range p.Jobs {
+		if j.Image != nil || j.Late != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func images(p *plan.Plan) int {
+	n := 0
+	for _, j := range p.Jobs {
+		if j.Image != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// container reports whether a job runs in a container.
+func (h *hosts) container(j *plan.Job) bool {
+	return h.mode != "shell" && h.docker != nil && (j.Image != nil || h.mode == "docker")
+}
+
+// of is the executor of a job.
+func (h *hosts) of(j *plan.Job) program.Executor {
+	if h.container(j) {
+		return h.docker
+	}
+	if h.mode == "docker" {
+		return refuse{}
+	}
+	return h.shell
+}
+
+// refuse is the executor of jobs that have none.
+type refuse struct{}
+
+// Open fails.
+func (refuse) Open(_ context.Context, o program.Order, _ program.Output) (program.Host, error) {
+	return nil, &program.Error{Failure: program.SystemFailure, Err: fault.At(codeUsage, o.Job.Place, "job %q names no image, and --executor docker runs none without", o.Job.Name)}
+}
+
+// close removes the folders of the run.
+func (h *hosts) close() error {
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	err := h.shell.Close(ctx)
+	if h.docker != nil {
+		err = errors.Join(err, h.docker.close())
+	}
+	return err
+}

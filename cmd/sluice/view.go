@@ -1,0 +1,80 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
+	"github.com/sluice-delivery/sluice/internal/edge/archive"
+	"github.com/sluice-delivery/sluice/internal/edge/git"
+	"github.com/sluice-delivery/sluice/internal/edge/remote"
+	"github.com/sluice-delivery/sluice/internal/edge/store"
+	"github.com/sluice-delivery/sluice/internal/edge/tree"
+	"github.com/sluice-delivery/sluice/internal/engine/intake"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/logs"
+	"github.com/sluice-delivery/sluice/internal/flow/secret"
+	"github.com/sluice-delivery/sluice/internal/web/terminal"
+)
+
+// newView is the view that the flags ask for.
+func (s *streams) newView(r *runFlags) (terminal.View, error) {
+	return terminal.NewJSON(s.out), nil
+}
+
+// head is what the view is told before the first job.
+func (l *local) head() terminal.Head {
+	return terminal.Head{
+		RunID: l.rec.ID, Plan: l.plan, Ref: l.rec.Ref, SHA: l.rec.SHA, Dirty: l.rec.Dirty, Event: l.rec.Event,
+		Remarks: l.pipeline.remarks, Notes: l.hosts.notes,
+	}
+}
+
+// remark tells of what was found while the run is on.
+func (l *local) remark(fs fault.Faults) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	writeFaults(l.err, fs, l.pipeline.repo.Root)
+}
+
+// maskOf hides the masked variables from everything that is written.
+func maskOf(pl *pipeline) *logs.Mask {
+	var secrets []secret.Secret
+	for _, v := range append(pl.given.pipeline, pl.given.project...) {
+		if v.Masked {
+			secrets = append(secrets, secret.Named(v.Name, v.Value))
+		}
+	}
+	mask, found := logs.NewMask(secrets...)
+	pl.remarks = append(pl.remarks, found...)
+	return mask
+}
+
+// colorful reports whether colors are wanted on a writer (no-color.org, bixense.com/clicolors).
+func colorful(w io.Writer, mode string) bool {
+	switch {
+	case mode == "always":
+		return true
+	case mode == "never", os.Getenv("NO_COLOR") != "":
+		return false
+	case os.Getenv("CLICOLOR_FORCE") != "" && os.Getenv("CLICOLOR_FORCE") != "0":
+		return true
+	case os.Getenv("CLICOLOR") == "0", os.Getenv("TERM") == "dumb":
+		return false
+	}
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// allDocs are the explanations of every code.
+func allDocs() []fault.Doc {
+	var out []fault.Doc
+	for _, some := range [][]fault.Doc{
+		docs, gitlab.Docs, git.Docs, archive.Docs, intake.Docs, store.Docs, tree.Docs, remote.Docs, logs.Docs,
+	} {
+		out = append(out, some...)
+	}
+	return out
+}
