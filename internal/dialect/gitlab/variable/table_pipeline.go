@@ -156,7 +156,8 @@ func mergeRequests(entries []Entry) []Entry {
 func pulls(named map[string]struct {
 	text string
 	of   func(*Pull) string
-}) []Entry {
+},
+) []Entry {
 	var out []Entry
 	for name, p := range named {
 		out = append(out, Entry{
