@@ -224,7 +224,15 @@ func (r *reader) filled(n *yamlx.Node, what string) Text {
 
 // limited reads a string of at most size characters that is not empty.
 func (r *reader) limited(n *yamlx.Node, what string, size int) Text {
-	t := r.filled(n, what)
+	if t := r.filled(n, what); !t.Set {
+		return t
+	}
+	return r.short(n, what, size)
+}
+
+// short reads a string of at most size characters.
+func (r *reader) short(n *yamlx.Node, what string, size int) Text {
+	t := r.text(n, what)
 	if count := len([]rune(t.Value)); count > size {
 		r.fail(CodeLimit, n, "%s has %d characters, at most %d are allowed", what, count, size)
 	}

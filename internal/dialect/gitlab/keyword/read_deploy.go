@@ -125,7 +125,7 @@ func (r *reader) release(n *yamlx.Node) *Release {
 			out.Milestones = r.oneOrMore(v, what)
 		case "released_at":
 			out.ReleasedAt = r.text(v, what)
-			if _, err := time.Parse(time.RFC3339, out.ReleasedAt.Value); out.ReleasedAt.Set && err != nil && !strings.Contains(out.ReleasedAt.Value, "$") {
+			if out.ReleasedAt.Set && !isMoment(out.ReleasedAt.Value) {
 				r.fail(CodeSpan, v, "%s should be a date and time as in 2021-03-15T08:00:00Z", what)
 			}
 		case "assets":
@@ -138,6 +138,16 @@ func (r *reader) release(n *yamlx.Node) *Release {
 		}
 	}
 	return out
+}
+
+// isMoment reports whether a text is a date, or a date and time, of ISO 8601, or holds a variable.
+func isMoment(text string) bool {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly, "20060102T150405Z07:00"} {
+		if _, err := time.Parse(layout, text); err == nil {
+			return true
+		}
+	}
+	return strings.Contains(text, "$")
 }
 
 // assets reads release:assets.

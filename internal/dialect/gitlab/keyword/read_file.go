@@ -211,7 +211,7 @@ func (r *reader) workflow(w *Workflow, n *yamlx.Node) {
 	for name, pair := range r.fields(n, scopeOf("workflow"), "workflow") {
 		switch name {
 		case "name":
-			w.Name = r.limited(pair.Value, "workflow:name", 255)
+			w.Name = r.short(pair.Value, "workflow:name", 255)
 			w.Name.Value = strings.TrimSpace(w.Name.Value)
 		case "rules":
 			w.Rules = r.rules(pair.Value, "workflow:rules")

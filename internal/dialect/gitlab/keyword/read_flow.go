@@ -208,6 +208,9 @@ func (r *reader) parallel(n *yamlx.Node) *Parallel {
 		if !ok {
 			return nil
 		}
+		if r.part == InBridge {
+			r.fail(CodeTogether, n, "parallel with a number cannot be used together with trigger").WithHint("use parallel:matrix")
+		}
 		out.Number = number
 		return out
 	}
@@ -307,11 +310,17 @@ func (r *reader) needs(n *yamlx.Node, path string) *Needs {
 	if len(out.Items) > MaxNeeds {
 		r.fail(CodeLimit, n, "%s lists %d jobs, at most %d are allowed", path, len(out.Items), MaxNeeds)
 	}
-	others := 0
+	others, mirrored := 0, 0
 	for _, item := range out.Items {
-		if item.Kind != NeedJob {
+		switch {
+		case item.Kind == NeedPipeline && !item.Job.Set:
+			mirrored++
+		case item.Kind != NeedJob:
 			others++
 		}
+	}
+	if mirrored > 1 {
+		r.fail(CodeTogether, n, "%s takes over the status of %d pipelines, only one is possible", path, mirrored)
 	}
 	if others > maxProjects {
 		r.fail(CodeLimit, n, "%s takes artifacts from %d jobs of other pipelines, at most %d are allowed", path, others, maxProjects)
