@@ -32,7 +32,7 @@ func (c *compiler) caches(ctx context.Context, k *keyword.Job, sc *scope) []plan
 			continue // `cache: []` and a cache without files keep nothing
 		}
 		suffix := "-non_protected"
-		if c.protected && !item.Unprotect.Value {
+		if protected(&c.in.Occasion) && !item.Unprotect.Value {
 			suffix = "-protected"
 		}
 		cache := plan.Cache{

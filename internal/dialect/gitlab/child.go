@@ -137,7 +137,8 @@ func Bind(ctx context.Context, in BindInput) (*plan.Plan, fault.Faults) {
 // inherits, then with forward:pipeline_variables the dotenv variables and those given to the parent (CI/CD YAML syntax
 // reference, trigger:forward). They win over what the child's files say.
 func (in BindInput) forwarded(c *Child) []plan.Variable {
-	vars := Attempt{Plan: in.Plan, Job: in.Job, Outputs: in.Outputs}.server()
+	facts := jobFacts(in.Job) // without a number: the job's own persisted variables are not for trigger jobs
+	vars := Attempt{Plan: in.Plan, Job: in.Job, Outputs: in.Outputs}.server().With(variable.ForJob(in.facts(in.Plan.Name), facts)...)
 	expanded, _ := vars.Expand(variable.Options{Undefined: false, Files: true})
 	var out []plan.Variable
 	add := func(vs []plan.Variable, from ...plan.Level) {

@@ -23,11 +23,11 @@ type compiler struct {
 	file   *keyword.File
 	faults *fault.List
 
-	globals   []plan.Variable                 // of the file, with those of the workflow rule that matched
-	shared    []plan.Variable                 // what every job sees, with the globals
-	protected bool                            // the ref is a protected one
-	bases     map[string]*variable.Collection // shared, by what of the globals is left out
-	looked    bool                            // for circles among the shared variables
+	globals []plan.Variable // of the file, with those of the workflow rule that matched
+	shared  []plan.Variable // what every job sees, with the globals
+	facts   variable.Facts
+	bases   map[string]*variable.Collection // shared, by what of the globals is left out
+	looked  bool                            // for circles among the shared variables
 
 	seeds  []*seed
 	byName map[string][]*seed // by the name of a leg, and by the key for all legs of a job
@@ -44,10 +44,8 @@ type compiler struct {
 }
 
 func newCompiler(in *Input, file *keyword.File, faults *fault.List) *compiler {
-	o := in.Occasion
 	return &compiler{
 		in: in, file: file, faults: faults,
-		protected:   o.Tag == "" && o.Merge == nil && o.Branch != "" && o.Branch == o.Repository.DefaultBranch,
 		byName:      map[string][]*seed{},
 		expressions: map[string]*expr.Expr{},
 		compiled:    map[string]*pattern.Glob{},

@@ -53,7 +53,7 @@ func (c *compiler) build(ctx context.Context, s *seed, sc *scope) *plan.Job {
 	}
 	j.Environment = c.environment(k, sc)
 	if k.ResourceGroup.Set {
-		within := &scope{Collection: sc.With(predefinedOf(j)...)} // its environment's name may be in it
+		within := &scope{Collection: sc.With(variable.ForRules(c.facts, jobFacts(j))...)} // its environment's name may be in it
 		j.Group = &plan.Group{Name: within.filled(k.ResourceGroup.Value)}
 	}
 	j.Image = containerOf(k.Image)

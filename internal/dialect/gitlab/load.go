@@ -75,9 +75,10 @@ func (in *Input) read(root *yamlx.Node, faults *fault.List) *keyword.File {
 // includeVariables are what include may use: predefined variables that are known before the pipeline, the project's
 // and the pipeline's (GitLab documentation, use variables with include).
 func (in *Input) includeVariables() func(string) (config.Variable, bool) {
-	c := newCompiler(in, nil, nil)
-	c.surround("")
-	vars, _ := variable.New(c.shared...).Expand(variable.Options{})
+	shared := variable.ForInclude(in.facts(""))
+	shared = append(shared, leveled(in.Given.Project, plan.Project)...)
+	shared = append(shared, leveled(in.Given.Pipeline, plan.Pipeline)...)
+	vars, _ := variable.New(shared...).Expand(variable.Options{})
 	return func(name string) (config.Variable, bool) {
 		v, ok := vars.Get(name)
 		return config.Variable{Value: v.Value, Masked: v.Masked}, ok

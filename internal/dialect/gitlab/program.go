@@ -29,7 +29,8 @@ type job struct {
 	queue  []entry
 	then   func(program.Outcome)
 	result program.Result
-	// over is set when nothing further may run for the job: it was canceled or its own time is over.
+	began  bool // the script
+	// over is set when nothing further may run for the job: its own time has passed, or the machine fails.
 	over bool
 }
 
@@ -183,6 +184,7 @@ func (j *job) runSteps() {
 
 // step queues the first of the steps; its outcome queues the next one.
 func (j *job) step(steps []plan.Step) {
+	j.began = true
 	e := j.exec(steps[0])
 	if limit := j.duration("RUNNER_SCRIPT_TIMEOUT"); limit > 0 {
 		e.Timeout = limit
@@ -198,10 +200,13 @@ func (j *job) step(steps []plan.Step) {
 	})
 }
 
-// scriptFailure notes whether the job as a whole is over: its own deadline has passed, not that of the script.
+// scriptFailure notes whether the job as a whole is over: its own deadline has passed, not that of the script, or the
+// machine failed.
 func (j *job) scriptFailure(o program.Outcome, limit time.Duration) program.Failure {
 	switch {
 	case o.Failure == program.ExecutionTimeout && (limit == 0 || o.Duration < limit):
+		j.over = true
+	case o.Failure != "" && o.Failure != program.ScriptFailure && o.Failure != program.Canceled && o.Failure != program.ExecutionTimeout:
 		j.over = true
 	case o.Failure == "" && o.Exit != 0:
 		return program.ScriptFailure
@@ -214,12 +219,13 @@ func (j *job) ran(o program.Outcome) {
 	if o.Failure == "" && o.Exit != 0 {
 		o.Failure = program.ScriptFailure
 	}
+	j.result.Exit = nil
 	if o.Failure == "" || o.Failure == program.ScriptFailure {
 		exit := o.Exit
 		j.result.Exit = &exit
 	}
 	if o.Failure != "" {
-		if o.Message == "" {
+		if o.Message == "" && o.Failure == program.ScriptFailure {
 			o.Message = fmt.Sprintf("exit code %d", o.Exit)
 		}
 		j.fail(o)
@@ -248,11 +254,11 @@ func (j *job) exec(s plan.Step) program.Exec {
 // defaultAfter is how long after_script may run where RUNNER_AFTER_SCRIPT_TIMEOUT says nothing.
 const defaultAfter = 5 * time.Minute
 
-// runAfter runs after_script in a shell of its own, also after a failure or a cancel, and not after the job's own time
-// is over (CI/CD YAML syntax reference, after_script). What it does decides nothing, unless
+// runAfter runs after_script in a shell of its own, also after a failure or a cancel of the script, and not after the
+// job's own time is over (CI/CD YAML syntax reference, after_script). What it does decides nothing, unless
 // AFTER_SCRIPT_IGNORE_ERRORS is false.
 func (j *job) runAfter() {
-	if j.over || j.result.Failure != "" && j.result.Failure != program.ScriptFailure && j.result.Failure != program.Canceled && j.result.Failure != program.ExecutionTimeout {
+	if j.over || !j.began {
 		return
 	}
 	for _, s := range j.Job.Steps {
@@ -301,11 +307,8 @@ func (j *job) status() string {
 	}
 }
 
-// wants reports whether files with this when are kept.
+// wants reports whether files with this when are kept. A cancel counts as a failure.
 func (j *job) wants(when plan.When) bool {
-	if j.over || j.result.Failure == program.Canceled {
-		return false
-	}
 	switch when {
 	case plan.Always:
 		return true

@@ -17,7 +17,7 @@ const (
 // readReports takes the reports up for the end of the run, and the dotenv variables for the jobs after this one.
 func (j *job) readReports() {
 	a := j.Job.Artifacts
-	if a == nil || j.over || j.neverRan() {
+	if a == nil || j.over {
 		return
 	}
 	for _, r := range a.Reports {

@@ -14,7 +14,8 @@ import (
 // (GitLab documentation, CI/CD variable precedence). They change while the workflow is decided.
 func (c *compiler) surround(name string) {
 	o := c.in.Given
-	shared := predefinedFor(c.in, name, c.protected)
+	c.facts = c.in.facts(name)
+	shared := variable.ForPipeline(c.facts)
 	shared = append(shared, c.globals...)
 	shared = append(shared, leveled(o.Project, plan.Project)...)
 	c.shared = append(shared, leveled(o.Pipeline, plan.Pipeline)...)
@@ -74,8 +75,8 @@ func (c *compiler) scopeOf(s *seed) *scope {
 	if when == "" {
 		when = s.key.When.Value
 	}
-	j := plan.Job{Name: s.name, Stage: s.key.Stage.Value, Index: s.index, Total: s.total, When: when, Image: containerOf(s.key.Image)}
-	own := append(predefinedOf(&j), c.jobVariables(s)...)
+	j := plan.Job{Name: s.name, Stage: s.key.Stage.Value, Index: s.index, Total: s.total, When: when}
+	own := append(variable.ForRules(c.facts, jobFacts(&j)), c.jobVariables(s)...)
 	return &scope{Collection: c.base(c.hides(s.key)).With(own...)}
 }
 

@@ -3,6 +3,7 @@ package gitlab
 import (
 	"strings"
 
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/variable"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
@@ -77,13 +78,16 @@ func (j *job) restoreArtifacts() {
 
 // saveCaches keeps each cache that the job may push and whose when fits how the job went.
 func (j *job) saveCaches() {
+	if j.over {
+		return
+	}
 	var pushes []plan.Cache
 	for _, c := range j.Job.Caches {
 		if policy := j.policy(c); (policy == "push" || policy == "pull-push") && j.wants(c.When) {
 			pushes = append(pushes, c)
 		}
 	}
-	if len(pushes) == 0 || j.neverRan() {
+	if len(pushes) == 0 {
 		return
 	}
 	j.section("archive_cache", "Saving cache for "+j.outcomeName()+" job", func() {
@@ -102,16 +106,6 @@ func (j *job) saveCaches() {
 	})
 }
 
-// neverRan reports whether the script was not even begun, so that there is nothing of the job to keep.
-func (j *job) neverRan() bool {
-	switch j.result.Failure {
-	case "", program.ScriptFailure, program.ExecutionTimeout:
-		return false
-	default:
-		return true
-	}
-}
-
 func (j *job) outcomeName() string {
 	if j.result.Failure == "" {
 		return "successful"
@@ -123,7 +117,7 @@ func (j *job) outcomeName() string {
 // artifacts:when and artifacts:reports).
 func (j *job) saveArtifacts() {
 	a := j.Job.Artifacts
-	if a == nil || j.over || j.neverRan() {
+	if a == nil || j.over {
 		return
 	}
 	archive := (len(a.Paths) > 0 || a.Untracked) && j.wants(a.When)
@@ -156,8 +150,13 @@ func (j *job) saveOne(kind, name string, s program.Select) {
 func (j *job) expandAll(patterns []string) []string {
 	out := make([]string, 0, len(patterns))
 	for _, p := range patterns {
-		if p = j.vars.expand(p); p != "" {
-			out = append(out, j.relative(p))
+		path, err := variable.ExpandPath(p, j.vars.get)
+		if err != nil {
+			j.warn("%v", err)
+			continue
+		}
+		if path != "" {
+			out = append(out, j.relative(path))
 		}
 	}
 	return out

@@ -19,24 +19,29 @@ type values struct {
 
 // variables puts together what an attempt knows, each at its level.
 func (in Attempt) variables() values {
-	server := in.server().With(in.persisted()...)
-	return resolve(server, in.runnerVariables(), in.Paths.JobPrivate)
+	facts, job := factsOf(in.Occasion), in.facts()
+	server := in.server()
+	v := resolve(server.With(variable.ForJob(facts, job)...), in.Paths.JobPrivate)
+	if in.Job.Image != nil {
+		image := plan.Variable{Name: "CI_JOB_IMAGE", Value: v.expand(in.Job.Image.Name), Raw: true}
+		v = v.with([]plan.Variable{image})
+	}
+	return v
 }
 
-// server is what GitLab knows of the job's variables.
+// server is what GitLab knows of the job's variables before it runs.
 func (in Attempt) server() *variable.Collection {
 	return variable.New(visible(in.Plan.Variables, in.Job.Hides)...).
-		With(predefinedOf(in.Job)...).
 		With(in.Job.Variables...).
 		With(leveled(in.Outputs, plan.Dotenv)...).
 		With(leveled(in.Extra, plan.Pipeline)...)
 }
 
-// resolve expands a collection in the two places: on the server, then on the runner with its own variables added.
-func resolve(server *variable.Collection, runner []plan.Variable, dir string) values {
+// resolve expands a collection in the two places: on the server, then on the runner.
+func resolve(server *variable.Collection, dir string) values {
 	expanded, _ := server.Expand(variable.ForRunner) // circles were told when the plan was made
 	v := values{dir: dir, raw: server}
-	v.list, _ = expanded.With(runner...).Runner(v.path)
+	v.list, _ = expanded.Runner(v.path)
 	v.at = make(map[string]int, len(v.list))
 	for i, x := range v.list {
 		v.at[x.Name] = i
