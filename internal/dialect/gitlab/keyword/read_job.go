@@ -168,12 +168,12 @@ func (r *reader) keyword(j *Job, key string, n *yamlx.Node) {
 	case "parallel":
 		j.Parallel = r.parallel(n)
 	default:
-		r.part2(j, key, n)
+		r.surrounding(j, key, n)
 	}
 }
 
-// part2 reads the keywords that describe what surrounds the work of a job.
-func (r *reader) part2(j *Job, key string, n *yamlx.Node) {
+// surrounding reads the keywords that describe what surrounds the work of a job.
+func (r *reader) surrounding(j *Job, key string, n *yamlx.Node) {
 	switch key {
 	case "image":
 		j.Image = r.image(n)
