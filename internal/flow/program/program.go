@@ -30,6 +30,9 @@ type Exec struct {
 	Timeout time.Duration
 	// Quiet runs without echo.
 	Quiet bool
+	// Always says that the step runs also where the job was canceled before it began (after_script). Without it an
+	// agent answers Canceled or ExecutionTimeout and starts nothing.
+	Always bool
 }
 
 // Files writes files into the job's private folder before its first step (variables of type file).
