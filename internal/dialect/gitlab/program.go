@@ -27,6 +27,7 @@ type job struct {
 	env    []string
 	phases []func()
 	queue  []entry
+	last   program.Action
 	then   func(program.Outcome)
 	result program.Result
 	began  bool // the script
@@ -42,6 +43,7 @@ type entry struct {
 
 // Next gives the outcome of the last action to whoever asked for it, and the next action.
 func (j *job) Next(last program.Outcome) (program.Action, bool) {
+	j.heed(last)
 	if then := j.then; then != nil {
 		j.then = nil
 		then(last)
@@ -56,8 +58,17 @@ func (j *job) Next(last program.Outcome) (program.Action, bool) {
 	}
 	e := j.queue[0]
 	j.queue = j.queue[1:]
-	j.then = e.then
+	j.last, j.then = e.action, e.then
 	return e.action, true
+}
+
+// heed notices that the job was canceled, or that its time passed, while something other than a script was done.
+func (j *job) heed(o program.Outcome) {
+	if _, script := j.last.(program.Exec); script || o.Failure != program.Canceled && o.Failure != program.ExecutionTimeout {
+		return
+	}
+	j.fail(o)
+	j.over = j.over || o.Failure == program.ExecutionTimeout
 }
 
 // Result is how the job ended, once Next has no more.
@@ -266,7 +277,7 @@ func (j *job) runAfter() {
 			continue
 		}
 		e := j.exec(s)
-		e.Timeout = defaultAfter
+		e.Always, e.Timeout = true, defaultAfter
 		if limit := j.duration("RUNNER_AFTER_SCRIPT_TIMEOUT"); limit > 0 {
 			e.Timeout = limit
 		}
