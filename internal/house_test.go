@@ -38,14 +38,18 @@ var house = []string{
 	"internal/engine/dispatch",
 	"internal/engine/agent",
 	"internal/edge/git",
+	"internal/edge/tree",
+	"internal/edge/remote",
 	"internal/edge/workspace",
 	"internal/edge/archive",
 	"internal/edge/blob",
+	"internal/edge/store",
 	"internal/edge/executor",
 	"internal/edge/executor/executortest",
 	"internal/edge/executor/script",
 	"internal/edge/executor/shell",
 	"internal/edge/executor/docker",
+	"internal/web/terminal",
 	"cmd/sluice",
 }
 

@@ -6,13 +6,6 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
-	"github.com/sluice-delivery/sluice/internal/edge/archive"
-	"github.com/sluice-delivery/sluice/internal/edge/git"
-	"github.com/sluice-delivery/sluice/internal/edge/remote"
-	"github.com/sluice-delivery/sluice/internal/edge/store"
-	"github.com/sluice-delivery/sluice/internal/edge/tree"
-	"github.com/sluice-delivery/sluice/internal/engine/intake"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
 	"github.com/sluice-delivery/sluice/internal/flow/secret"
@@ -66,15 +59,4 @@ func colorful(w io.Writer, mode string) bool {
 	}
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
-}
-
-// allDocs are the explanations of every code.
-func allDocs() []fault.Doc {
-	var out []fault.Doc
-	for _, some := range [][]fault.Doc{
-		docs, gitlab.Docs, git.Docs, archive.Docs, intake.Docs, store.Docs, tree.Docs, remote.Docs, logs.Docs,
-	} {
-		out = append(out, some...)
-	}
-	return out
 }

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/config"
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/expr"
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/keyword"
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/pattern"
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/variable"
+	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
+	"github.com/sluice-delivery/sluice/internal/edge/archive"
+	"github.com/sluice-delivery/sluice/internal/edge/executor"
+	"github.com/sluice-delivery/sluice/internal/edge/git"
+	"github.com/sluice-delivery/sluice/internal/edge/remote"
+	"github.com/sluice-delivery/sluice/internal/edge/store"
+	"github.com/sluice-delivery/sluice/internal/edge/tree"
+	"github.com/sluice-delivery/sluice/internal/edge/workspace"
+	"github.com/sluice-delivery/sluice/internal/engine/intake"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/logs"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/report"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
+)
+
+// allDocs are the explanations of every code, each package's after the other.
+func allDocs() []fault.Doc {
+	var out []fault.Doc
+	for _, some := range [][]fault.Doc{
+		docs, yamlx.Docs, config.Docs, expr.Docs, pattern.Docs, variable.Docs, keyword.Docs, gitlab.Docs, plan.Docs, run.Docs,
+		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
+	} {
+		out = append(out, some...)
+	}
+	return out
+}
