@@ -1,0 +1,192 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/sluice-delivery/sluice/internal/edge/executor"
+	"github.com/sluice-delivery/sluice/internal/edge/executor/script"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+)
+
+// argLimit is the size up to which a script is given to the shell as an argument; Linux takes 128 KiB.
+const argLimit = 96 << 10
+
+// host is one attempt of one job.
+type host struct {
+	x         *Executor
+	order     program.Order
+	shell     string
+	cookie    string
+	folder    string
+	workspace string
+	private   string
+	scripts   int
+	closed    bool
+}
+
+// Paths are the same for us and for the job.
+func (h *host) Paths() program.Paths {
+	kind := "sh"
+	if isBash(h.shell) {
+		kind = "bash"
+	}
+	return program.Paths{Workspace: h.workspace, JobWorkspace: h.workspace, Private: h.private, JobPrivate: h.private, Shell: kind}
+}
+
+// Exec runs one shell to its end.
+func (h *host) Exec(ctx context.Context, e program.Exec, out program.Output) (int, error) {
+	if err := context.Cause(ctx); err != nil {
+		return 0, stopped(ctx, err)
+	}
+	if !filepath.IsLocal(e.Dir) && e.Dir != "" {
+		return 0, &program.Error{Failure: program.ConfigurationFailed, Err: fault.New(executor.CodeFolder, "the folder %q lies outside of the project", e.Dir)}
+	}
+	r, err := newRun(h, e, out)
+	if err != nil {
+		return 0, systemFailure(err)
+	}
+	defer r.close()
+	if err := h.start(r, e); err != nil {
+		return 0, systemFailure(err)
+	}
+	return r.wait(ctx, e.Timeout)
+}
+
+// start composes the step's script and starts its shell.
+func (h *host) start(r *run, e program.Exec) error {
+	argv, s, err := h.command(r, e)
+	if err != nil {
+		return err
+	}
+	env := make([]string, 0, len(e.Env)+1)
+	env = append(append(env, e.Env...), cookieName+"="+h.cookie)
+	if r.order, err = script.NewOrder(s, r.out); err != nil {
+		return err
+	}
+	dir := filepath.Join(h.workspace, e.Dir)
+	if err := r.start(argv, env, dir); err != nil {
+		return explain(err, argv, env, dir)
+	}
+	return nil
+}
+
+// command is what to start: the shell with the script as an argument, or as a file where it is long or where the
+// step names a shell of its own.
+func (h *host) command(r *run, e program.Exec) ([]string, *script.Script, error) {
+	shell, own := h.shell, strings.Fields(e.Shell)
+	posix := true
+	if len(own) > 0 {
+		name := strings.TrimSuffix(filepath.Base(own[0]), ".exe")
+		posix = len(own) == 1 && (isBash(name) || name == "sh" || name == "dash" || name == "ash")
+		var err error
+		if shell, err = lookPath(own[0], e.Env); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !posix {
+		return h.foreign(shell, own[1:], e)
+	}
+	s := script.Compose(e.Lines, script.Options{Bash: isBash(shell), Quiet: e.Quiet, Out: r.outPath, Err: r.errPath, Nonce: script.Nonce()})
+	if len(s.Text) <= argLimit {
+		return []string{shell, "-c", s.Text}, s, nil
+	}
+	file, err := h.write(s.Text)
+	return []string{shell, "-c", ". " + script.Quote(file)}, s, err
+}
+
+// foreign runs the commands as one file by a program that is no POSIX shell; {0} in its arguments stands for the file. All
+// commands are told before it starts.
+func (h *host) foreign(shell string, args []string, e program.Exec) ([]string, *script.Script, error) {
+	s := &script.Script{Text: strings.Join(e.Lines, "\n") + "\n"}
+	if !e.Quiet {
+		s.Echo = []string{script.Compose([]string{s.Text}, script.Options{}).Echo[0]}
+	}
+	file, err := h.write(s.Text)
+	argv, placed := []string{shell}, false
+	for _, a := range args {
+		placed = placed || strings.Contains(a, "{0}")
+		argv = append(argv, strings.ReplaceAll(a, "{0}", file))
+	}
+	if !placed {
+		argv = append(argv, file)
+	}
+	return argv, s, err
+}
+
+func (h *host) write(text string) (string, error) {
+	h.scripts++
+	file := filepath.Join(h.private, ".script-"+strconv.Itoa(h.scripts))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return "", unwritable(err)
+	}
+	return file, nil
+}
+
+// explain says why a shell did not start.
+func explain(err error, argv, env []string, dir string) error {
+	if errors.Is(err, errTooBig) {
+		size, largest, name := 0, 0, ""
+		for _, kv := range env {
+			size += len(kv) + 1
+			if len(kv) > largest {
+				largest = len(kv)
+				name, _, _ = strings.Cut(kv, "=")
+			}
+		}
+		return fault.New(executor.CodeEnvironment, "the job's variables are too large for the system: %d KiB in all, %s alone has %d KiB", size>>10, name, largest>>10).
+			WithHint("make %s a variable of type file", name)
+	}
+	if _, e := os.Stat(dir); e != nil {
+		return fault.New(executor.CodeFolder, "the step's folder is not there: %v", e)
+	}
+	return fault.New(executor.CodeStart, "the shell %s cannot be started: %v", argv[0], err)
+}
+
+func systemFailure(err error) error {
+	if _, ok := errors.AsType[*program.Error](err); ok {
+		return err
+	}
+	return &program.Error{Failure: program.SystemFailure, Err: err}
+}
+
+// stopped is the error of a step that was stopped from outside, for the reason that the context gives.
+func stopped(ctx context.Context, cause error) error {
+	if e, ok := errors.AsType[*program.Error](cause); ok {
+		return e
+	}
+	failure := program.Canceled
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		failure = program.ExecutionTimeout
+	}
+	return &program.Error{Failure: failure, Err: fmt.Errorf("stopped: %w", cause)}
+}
+
+// Close ends what is left and gives the folder back.
+func (h *host) Close(ctx context.Context, keep bool) error {
+	if h.closed {
+		return nil
+	}
+	h.closed = true
+	return errors.Join(h.end(ctx), h.x.release(h, keep))
+}
+
+// reusable says whether the next job may have this folder: nothing in it differs from a new one.
+func (h *host) reusable(s executor.Source) bool {
+	if h.order.Outlive || h.order.Checkout == "none" || h.order.Checkout == "empty" {
+		return false
+	}
+	for dir, want := range map[string]int{h.folder: 2, h.private: 0} {
+		if list, err := os.ReadDir(dir); err != nil || len(list) != want {
+			return false
+		}
+	}
+	info, err := os.Lstat(h.private)
+	return err == nil && info.Mode() == os.ModeDir|0o700 && s.Refill(context.Background(), h.workspace)
+}

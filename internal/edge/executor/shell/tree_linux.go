@@ -1,0 +1,352 @@
+package shell
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/edge/executor"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"golang.org/x/sys/unix"
+)
+
+// cookieName is the variable by which a job's processes are known, whatever session or parent they have taken. Its value
+// is the pid and start time of the run's process, a random number, and "stay" for jobs whose daemons may live on.
+const cookieName = "SLUICE_JOB_COOKIE"
+
+func newCookie(stay bool) string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	me := self()
+	c := fmt.Sprintf("%d.%d.%s", me.pid, me.started, hex.EncodeToString(b[:]))
+	if stay {
+		c += ".stay"
+	}
+	return c
+}
+
+var self = sync.OnceValue(func() proc {
+	p, _ := readProc(os.Getpid())
+	return p
+})
+
+// proc is a process as /proc tells of it. The start time makes it the one and no other with the same pid.
+type proc struct {
+	pid, parent, group, session int
+	state                       byte
+	started                     uint64 // ticks since boot
+}
+
+// readProc reads one process; ok is false when it is gone.
+func readProc(pid int) (p proc, ok bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return p, false
+	}
+	end := bytes.LastIndexByte(b, ')') // the name before it may hold anything
+	fields := strings.Fields(string(b[end+1:]))
+	if end < 0 || len(fields) < 20 {
+		return p, false
+	}
+	number := func(i int) int { n, _ := strconv.Atoi(fields[i]); return n }
+	p = proc{pid: pid, parent: number(1), group: number(2), session: number(3), state: fields[0][0]}
+	p.started, _ = strconv.ParseUint(fields[19], 10, 64)
+	return p, true
+}
+
+// cookie reads the job's cookie from a process's environment, "" when it has none or may not be read.
+func (p proc) cookie() string {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/environ")
+	if err != nil {
+		return ""
+	}
+	if i := bytes.Index(b, []byte(cookieName+"=")); i == 0 || i > 0 && b[i-1] == 0 {
+		value, _, _ := bytes.Cut(b[i+len(cookieName)+1:], []byte{0})
+		return string(value)
+	}
+	return ""
+}
+
+// processes lists all there are.
+func processes() []proc {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	var all []proc
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			if p, ok := readProc(pid); ok {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// orphans are the children of ours that jobs have left: in sessions of their own and no shells of ours. The kernel hands
+// orphans to our first thread, so that one small file names them.
+func orphans() []proc {
+	me := os.Getpid()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", me))
+	if err != nil { // a kernel without the file
+		return slices.DeleteFunc(processes(), func(p proc) bool { return p.parent != me || !p.orphaned() })
+	}
+	var out []proc
+	for field := range strings.FieldsSeq(string(b)) {
+		pid, _ := strconv.Atoi(field)
+		if p, ok := readProc(pid); ok && p.orphaned() {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (p proc) orphaned() bool {
+	if p.session == self().session {
+		return false
+	}
+	live.Lock()
+	defer live.Unlock()
+	return !live.pids[p.pid]
+}
+
+// reapOrphans buries orphans that have ended; nobody else waits for them.
+func reapOrphans() {
+	for _, p := range orphans() {
+		if p.state == 'Z' {
+			_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil)
+		}
+	}
+}
+
+// open are the hosts of this process that are not closed. An orphan that has shed its session and its environment can only be
+// told to be a job's when no other is open.
+var open = struct {
+	sync.Mutex
+	hosts map[*host]bool
+	stay  bool // a job that may leave daemons behind has run
+}{hosts: map[*host]bool{}}
+
+func (h *host) attend() {
+	open.Lock()
+	defer open.Unlock()
+	open.hosts[h] = true
+	open.stay = open.stay || h.order.Outlive
+}
+
+// alone says whether orphans that nobody claims must be this host's.
+func (h *host) alone() bool {
+	open.Lock()
+	defer open.Unlock()
+	return len(open.hosts) == 1 && open.hosts[h] && !open.stay
+}
+
+// left lists the processes of a host: those of the shell's session, those with the host's cookie, what descends from them, and
+// orphans that can be no other's. leader is the shell's pid. A host that may be outlived only claims the session.
+func (h *host) left(leader int) []proc {
+	all := processes()
+	mine := map[int]bool{}
+	alone := h.alone()
+	for _, p := range all {
+		switch {
+		case p.session == leader || p.group == leader:
+			mine[p.pid] = true
+		case h.order.Outlive || p.session == self().session || p.started < self().started:
+		case p.cookie() == h.cookie:
+			mine[p.pid] = true
+		case alone && p.parent == os.Getpid() && p.orphaned() && p.cookie() == "":
+			mine[p.pid] = true
+		}
+	}
+	for again := !h.order.Outlive; again; {
+		again = false
+		for _, p := range all {
+			if mine[p.parent] && !mine[p.pid] {
+				mine[p.pid], again = true, true
+			}
+		}
+	}
+	delete(mine, os.Getpid())
+	return slices.DeleteFunc(all, func(p proc) bool { return !mine[p.pid] })
+}
+
+// ask asks all of a step to end, its shell too.
+func (h *host) ask(p *process) {
+	p.signal(unix.SIGTERM)
+	for _, q := range h.left(p.pid) {
+		if q.group != p.pid {
+			_ = q.signal(unix.SIGTERM)
+		}
+	}
+	p.signal(unix.SIGCONT) // what is stopped cannot heed
+}
+
+// signal reaches the process and no other that has its pid since.
+func (p proc) signal(s unix.Signal) error {
+	fd, err := unix.PidfdOpen(p.pid, 0)
+	if errors.Is(err, unix.ENOSYS) {
+		return unix.Kill(p.pid, s)
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if now, ok := readProc(p.pid); !ok || now.started != p.started {
+		return unix.ESRCH
+	}
+	return unix.PidfdSendSignal(fd, s, nil, 0)
+}
+
+// finish makes sure that nothing of a step is left once its shell was reaped. Nearly always that takes two looks: at the process
+// group, and at our own children. hurry leaves out the polite part: it has been said before.
+func (h *host) finish(p *process, hurry bool) error {
+	if !p.groupLives() && !h.order.Outlive && !h.hasOrphans(p.pid) {
+		return nil
+	}
+	limit := min(h.x.c.Grace, time.Second)
+	if hurry {
+		limit = 0
+	}
+	return h.clear(p.pid, limit)
+}
+
+// hasOrphans says whether an orphan may be of this host. Those of other hosts count only for those.
+func (h *host) hasOrphans(leader int) bool {
+	found := false
+	for _, p := range orphans() {
+		if p.state == 'Z' {
+			_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil)
+			continue
+		}
+		c := p.cookie()
+		found = found || p.session == leader || c == h.cookie || c == "" && h.alone()
+	}
+	return found
+}
+
+// clear ends the processes that are left: SIGTERM, at most limit of patience, SIGKILL until none is there.
+func (h *host) clear(leader int, limit time.Duration) error {
+	until := time.Now().Add(limit)
+	var refused []proc
+	for round := 0; ; round++ {
+		left := h.left(leader)
+		refused = refused[:0]
+		for _, p := range left {
+			if p.state == 'Z' {
+				_, _ = unix.Wait4(p.pid, nil, unix.WNOHANG, nil)
+				continue
+			}
+			s := unix.SIGTERM
+			if !time.Now().Before(until) {
+				s = unix.SIGKILL
+			} else if round > 0 {
+				s = 0
+			}
+			err := p.signal(s)
+			if s == unix.SIGTERM {
+				_ = p.signal(unix.SIGCONT)
+			}
+			if errors.Is(err, unix.EPERM) {
+				refused = append(refused, p)
+			}
+		}
+		left = slices.DeleteFunc(left, func(p proc) bool { return p.state == 'Z' })
+		switch {
+		case len(left) == 0:
+			return nil
+		case len(refused) == len(left) && !time.Now().Before(until):
+			return leftBehind(refused)
+		case time.Since(until) > 10*time.Second: // uninterruptible in the kernel
+			return leftBehind(left)
+		}
+		awaitExit(left, min(20*time.Millisecond, time.Duration(round+1)*time.Millisecond))
+	}
+}
+
+// awaitExit waits until one of the processes has ended, or a while.
+func awaitExit(list []proc, limit time.Duration) {
+	fd, err := unix.PidfdOpen(list[0].pid, 0)
+	if err != nil {
+		time.Sleep(min(limit, time.Millisecond))
+		return
+	}
+	defer unix.Close(fd)
+	_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(limit.Milliseconds()))
+}
+
+func leftBehind(list []proc) error {
+	var names []string
+	for _, p := range list {
+		name, _ := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/comm")
+		names = append(names, fmt.Sprintf("%d (%s)", p.pid, strings.TrimSpace(string(name))))
+	}
+	return fault.New(executor.CodeLeft, "processes of the job could not be stopped: %s", strings.Join(names, ", "))
+}
+
+// end is the last look of a host that closes.
+func (h *host) end(context.Context) error {
+	var err error
+	if !h.order.Outlive && h.hasOrphans(-1) {
+		err = h.clear(-1, min(h.x.c.Grace, time.Second))
+	}
+	open.Lock()
+	delete(open.hosts, h)
+	open.Unlock()
+	return err
+}
+
+// sweepProcesses ends the processes of jobs whose run is gone without having ended them.
+func sweepProcesses(ctx context.Context) error {
+	var refused []proc
+	for range 100 {
+		left := 0
+		refused = refused[:0]
+		for _, p := range processes() {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if p.state == 'Z' || !abandoned(p.cookie()) {
+				continue
+			}
+			left++
+			if errors.Is(p.signal(unix.SIGKILL), unix.EPERM) {
+				refused = append(refused, p)
+			}
+		}
+		if left == len(refused) {
+			break
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	if len(refused) > 0 {
+		return leftBehind(refused)
+	}
+	return nil
+}
+
+// abandoned says whether a cookie is of a run whose process is gone.
+func abandoned(cookie string) bool {
+	parts := strings.Split(cookie, ".")
+	if len(parts) != 3 { // none, or one that may stay
+		return false
+	}
+	pid, err1 := strconv.Atoi(parts[0])
+	started, err2 := strconv.ParseUint(parts[1], 10, 64)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	owner, ok := readProc(pid)
+	return !ok || owner.started != started
+}
