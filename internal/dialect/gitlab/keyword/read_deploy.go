@@ -25,7 +25,7 @@ func (r *reader) environment(n *yamlx.Node) *Environment {
 		case "name":
 			out.Name = r.environmentName(v, what)
 		case "url":
-			out.URL = r.limited(v, what, maxURL)
+			out.URL = r.short(v, what, maxURL)
 		case "on_stop":
 			out.OnStop = r.filled(v, what)
 		case "action":

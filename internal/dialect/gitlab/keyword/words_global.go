@@ -71,6 +71,7 @@ var workflow = []Keyword{
 }
 
 const (
-	noEffect     = "it has no effect in workflow:rules, as in GitLab"
+	noEffect = "it has no effect in workflow:rules, as in GitLab"
+	// needsProject is told by package gitlab, when it comes to the rule.
 	needsProject = "files of another project cannot be seen here: the rule does not match"
 )

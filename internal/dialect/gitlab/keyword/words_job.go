@@ -84,7 +84,7 @@ var jobs = []Keyword{
 	{Path: "run", In: InJob},
 	{Path: "run:name"},
 	{Path: "run:script"},
-	{Path: "run:step", Note: noStep, Tell: fault.Warning},
+	{Path: "run:step", Note: noStep},
 	{Path: "run:step:git"},
 	{Path: "run:step:git:url"},
 	{Path: "run:step:git:rev"},
@@ -96,8 +96,8 @@ var jobs = []Keyword{
 	{Path: "run:step:oci:tag"},
 	{Path: "run:step:oci:dir"},
 	{Path: "run:step:oci:file"},
-	{Path: "run:func", Note: noStep, Tell: fault.Warning},
-	{Path: "run:action", Note: noStep, Tell: fault.Warning},
+	{Path: "run:func", Note: noStep},
+	{Path: "run:action", Note: noStep},
 	{Path: "run:exec"},
 	{Path: "run:exec:command"},
 	{Path: "run:exec:work_dir"},
@@ -157,4 +157,5 @@ var jobs = []Keyword{
 	{Path: "when", In: inJobs},
 }
 
-const noStep = "steps from a registry, a repository or an action are not run here: the job fails when it comes to it"
+// noStep is told by package gitlab, for the jobs that are in the pipeline.
+const noStep = "needs GitLab's step runner: a job with it is refused when it is in the pipeline; script and exec work"

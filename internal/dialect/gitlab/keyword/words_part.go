@@ -146,5 +146,5 @@ var parts = []Keyword{
 
 const (
 	kept         = "kept as an artifact; there is no page here that shows it"
-	otherProject = "pipelines of other projects are started by a GitLab server: the job starts nothing here"
+	otherProject = "pipelines of other projects are started by a GitLab server: the job is skipped here"
 )
