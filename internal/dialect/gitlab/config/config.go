@@ -142,16 +142,16 @@ type loader struct {
 	bytes   int              // of all texts
 	made    int              // bytes of text that interpolation made
 	spliced int              // list items that interpolation copied
-	hints   int              // nearest names looked for
+	hints   int              // names compared in search of the nearest
 	stopped bool             // a limit on includes was passed
 }
 
-// maxHints bounds the search for nearest names, which costs a pass over all names each time.
-const maxHints = 20
+// maxHints bounds the names that are compared in the search for nearest ones; a file can hold thousands of mistakes.
+const maxHints = 20_000
 
 // near is the name that was probably meant, or "".
 func (l *loader) near(name string, names []string) string {
-	if l.hints++; l.hints > maxHints {
+	if l.hints += len(names); l.hints > maxHints {
 		return ""
 	}
 	return fault.Nearest(name, names)
