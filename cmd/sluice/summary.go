@@ -30,6 +30,9 @@ func (l *local) summary(ctx context.Context, status run.Status, took time.Durati
 	out := terminal.Summary{RunID: l.rec.ID, Status: status, Took: took, LogDir: l.shown(l.record.Dir)}
 	for _, j := range l.run.Jobs() {
 		r := l.results[j.ID]
+		if j.Status == run.Created {
+			j.Status, j.Reason = run.Skipped, "its turn did not come: the pipeline waits for a person"
+		}
 		e := terminal.Ended{Job: j, Took: l.took[j.ID], Message: r.Message}
 		key := blob.FileName(j.ID)
 		if _, ran := l.results[j.ID]; ran {
