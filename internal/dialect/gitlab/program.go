@@ -170,7 +170,10 @@ func (j *job) hook() {
 			continue
 		}
 		j.section("get_sources", "Running pre_get_sources_script", func() {
-			j.ask(j.exec(s), j.ran)
+			j.ask(j.exec(s), func(o program.Outcome) {
+				o.Failure = j.scriptFailure(o, 0)
+				j.ran(o)
+			})
 		})
 	}
 }
