@@ -1,6 +1,7 @@
 package keyword
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -234,14 +235,28 @@ func (r *reader) cycles(f *File) {
 	}
 }
 
+// maxCircle is how many jobs of a circle are named, and maxCircles how many circles.
+const (
+	maxCircle  = 8
+	maxCircles = 20
+)
+
 // cycle tells of one circle: the end of path from job first on.
 func (r *reader) cycle(path []*Job, first *Job) {
-	var names []string
-	for i := len(path) - 1; i >= 0; i-- {
-		names = append([]string{strconv.Quote(path[i].Name)}, names...)
-		if path[i] == first {
+	if r.circles++; r.circles > maxCircles {
+		return
+	}
+	start := len(path) - 1
+	for path[start] != first {
+		start--
+	}
+	names := make([]string, 0, maxCircle+1)
+	for _, j := range path[start:] {
+		if len(names) == maxCircle {
+			names = append(names, fmt.Sprintf("%d others, the last of which", len(path)-start-maxCircle))
 			break
 		}
+		names = append(names, strconv.Quote(j.Name))
 	}
 	r.owner = first.Name
 	r.failAt(CodeCycle, first.Needs.Place, "needs go in a circle: %s needs %q", strings.Join(names, " needs "), first.Name).

@@ -239,11 +239,12 @@ type Row struct {
 	Place fault.Place
 }
 
-// Legs is how many jobs the row makes.
+// Legs is how many jobs the row makes; every number above MaxLegs is MaxLegs+1.
 func (r Row) Legs() int {
 	n := 1
 	for _, a := range r.Axes {
-		n *= len(a.Values)
+		n *= min(len(a.Values), MaxLegs+1)
+		n = min(n, MaxLegs+1)
 	}
 	return n
 }

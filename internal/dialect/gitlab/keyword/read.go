@@ -23,6 +23,7 @@ type reader struct {
 	told       map[string]bool // remarks that are told once per file
 	seen       map[mistake]bool
 	hints      int // nearest jobs looked for
+	circles    int // circles of needs told
 	conditions map[string]*expr.Expr
 	patterns   map[string]*expr.Error // mistakes of regular expressions, nil for good ones
 }

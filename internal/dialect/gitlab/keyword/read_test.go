@@ -97,6 +97,37 @@ func hasCircle(needs [][]int) bool {
 	return false
 }
 
+// TestLargeCirclesAreToldShortly reads a circle through many jobs, each of which also needs the first.
+func TestLargeCirclesAreToldShortly(t *testing.T) {
+	const n = 3000
+	var src strings.Builder
+	for i := range n {
+		fmt.Fprintf(&src, "j%d: {script: x, needs: [j%d, j0]}\n", i, (i+1)%n)
+	}
+	_, faults := read([]byte(src.String()))
+	if len(faults) == 0 || len(faults) > 100 {
+		t.Fatalf("%d faults", len(faults))
+	}
+	for _, f := range faults {
+		if len(f.Message) > 300 {
+			t.Errorf("a message of %d bytes: %.80s…", len(f.Message), f.Message)
+		}
+	}
+}
+
+// TestHugeMatricesAreRefused reads a matrix of two to the power of 64 jobs, which no number of 64 bits holds.
+func TestHugeMatricesAreRefused(t *testing.T) {
+	var src strings.Builder
+	src.WriteString("job:\n  script: x\n  parallel:\n    matrix:\n      - ")
+	for i := range 64 {
+		fmt.Fprintf(&src, "V%d: [a, b]\n        ", i)
+	}
+	_, faults := read([]byte(src.String()))
+	if len(faults) != 1 || faults[0].Code != keyword.CodeMatrix {
+		t.Errorf("got %v, want one %s", faults, keyword.CodeMatrix)
+	}
+}
+
 // FuzzRead holds that no text makes the reader panic, that every mistake in a file has a line, and that a file without
 // mistakes has jobs that can run.
 func FuzzRead(f *testing.F) {
