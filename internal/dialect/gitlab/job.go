@@ -36,7 +36,7 @@ func (c *compiler) build(ctx context.Context, s *seed, sc *scope) *plan.Job {
 		Confirm: k.Confirm.Value, Timeout: k.Timeout.Duration, Coverage: k.Coverage.Value,
 		Variables: c.jobVariables(s), Hides: c.hides(k),
 	}
-	if s.verdict.rule != nil {
+	if r := s.verdict.rule; r != nil && (len(r.Variables) > 0 || r.When.Set) {
 		sc = c.scopeOf(s) // with the rule's variables
 	}
 	c.setWhen(s, j)

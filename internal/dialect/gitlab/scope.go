@@ -115,17 +115,19 @@ func (s *scope) full() *variable.Collection {
 	return s.expanded
 }
 
-// loops tells of variables of a job that refer to each other in a circle. Only a job with references of its own can
-// have one that the others have not.
+// loops tells of variables that refer to each other in a circle: once for those that all jobs share, and for each job
+// whose own variables close one.
 func (c *compiler) loops(s *seed, sc *scope) {
-	about, at := "job "+s.key.Name, s.key.Place
-	if !hasReferences(s.key.Variables) {
-		if c.looked {
-			return
-		}
-		c.looked, about, at = true, "the pipeline", c.file.Place
-		sc = c.scopeOf(nil)
+	if !c.looked {
+		c.looked = true
+		c.tellLoops("the pipeline", c.file.Place, c.scopeOf(nil))
 	}
+	if len(s.key.Variables) > 0 && s.index <= 1 && s.mayLoop(sc) {
+		c.tellLoops("job "+s.key.Name, s.key.Place, sc)
+	}
+}
+
+func (c *compiler) tellLoops(about string, at fault.Place, sc *scope) {
 	_, faults := sc.Expand(variable.Options{})
 	for _, f := range faults {
 		f.Place, f.Message = at, about+": "+f.Message
@@ -133,9 +135,32 @@ func (c *compiler) loops(s *seed, sc *scope) {
 	}
 }
 
-func hasReferences(vs []keyword.Variable) bool {
-	for _, v := range vs {
-		if !v.Raw && strings.ContainsAny(v.Value, "$%") {
+// mayLoop follows the references of the job's own variables and reports whether one comes back to a name on the way.
+// It is a quick look that keeps the whole expansion from being made for every job.
+func (s *seed) mayLoop(sc *scope) bool {
+	state := map[string]int{} // 1 on the way, 2 done
+	var visit func(name string, raw bool, value string) bool
+	visit = func(name string, raw bool, value string) bool {
+		if raw || !strings.ContainsAny(value, "$%") {
+			return false
+		}
+		state[name] = 1
+		for _, next := range variable.References(value) {
+			if next == name || state[next] == 2 {
+				continue
+			}
+			if state[next] == 1 {
+				return true
+			}
+			if v, ok := sc.Get(next); ok && visit(next, v.Raw, v.Value) {
+				return true
+			}
+		}
+		state[name] = 2
+		return false
+	}
+	for _, v := range s.key.Variables {
+		if state[v.Name] == 0 && visit(v.Name, v.Raw, v.Value) {
 			return true
 		}
 	}
