@@ -11,7 +11,7 @@ import (
 
 // Resolve is the commit that a revision names.
 func (r *Repository) Resolve(ctx context.Context, revision string) (string, error) {
-	out, err := Run(ctx, r.Root, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
+	out, err := r.run(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok && e.Exit == 1 {
 			return "", fmt.Errorf("revision %q does not exist here", revision)
@@ -23,7 +23,7 @@ func (r *Repository) Resolve(ctx context.Context, revision string) (string, erro
 
 // MergeBase is the best common ancestor of two revisions, "" where they have none.
 func (r *Repository) MergeBase(ctx context.Context, a, b string) (string, error) {
-	out, err := Run(ctx, r.Root, "merge-base", "--end-of-options", a, b)
+	out, err := r.run(ctx, "merge-base", "--end-of-options", a, b)
 	if e, ok := errors.AsType[*Error](err); ok && e.Exit == 1 {
 		return "", nil
 	}
@@ -36,14 +36,14 @@ func (r *Repository) Changed(ctx context.Context, base string) ([]string, error)
 	var out []byte
 	var err error
 	if base == "" || base == Zero {
-		out, err = Run(ctx, r.Root, "ls-files", "-z", "--cached")
+		out, err = r.run(ctx, "ls-files", "-z", "--cached")
 	} else {
-		out, err = Run(ctx, r.Root, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z", "--end-of-options", base, "--")
+		out, err = r.run(ctx, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z", "--end-of-options", base, "--")
 	}
 	if err != nil {
 		return nil, err
 	}
-	untracked, err := Run(ctx, r.Root, "ls-files", "-z", "--others", "--exclude-standard")
+	untracked, err := r.run(ctx, "ls-files", "-z", "--others", "--exclude-standard")
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (r *Repository) Changed(ctx context.Context, base string) ([]string, error)
 
 // ChangedBetween lists the paths that differ between two commits, the work tree left out.
 func (r *Repository) ChangedBetween(ctx context.Context, base, head string) ([]string, error) {
-	out, err := Run(ctx, r.Root, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z", "--end-of-options", base, head, "--")
+	out, err := r.run(ctx, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z", "--end-of-options", base, head, "--")
 	return split(out), err
 }
 

@@ -37,6 +37,8 @@ var hardened = []string{
 	"-c", "credential.helper=",
 	"-c", "core.quotePath=false",
 	"-c", "log.showSignature=false",
+	// Whoever asks for a repository's pipeline to be run trusts its files; who owns the folder says no more than that.
+	"-c", "safe.directory=*",
 	"--no-optional-locks",
 	"--literal-pathspecs",
 }
@@ -54,6 +56,12 @@ func (e *Error) Error() string {
 		what = fmt.Sprintf("exit status %d", e.Exit)
 	}
 	return fmt.Sprintf("git %s: %s", strings.Join(e.Args, " "), what)
+}
+
+// Fault is the error in the words of a fault, for a person.
+func (e *Error) Fault() *fault.Fault {
+	first, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(e.Stderr), "fatal: "), "\n")
+	return fault.New(CodeFailed, "git cannot read the repository: %s", first).WithHint("try `git %s` there", e.Args[0])
 }
 
 // Run runs git in dir and returns what it printed. Arguments that come from outside stand after "--end-of-options" or

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,8 @@ type Repository struct {
 	Remote string   // URL of the branch's remote or origin
 	User   event.Person
 	Config map[string]string
+
+	guard []string // options that keep the repository's own filters from running
 }
 
 // Open reads the repository that dir is in. A folder outside git is a repository without history: Dir is "".
@@ -48,17 +51,59 @@ func Open(ctx context.Context, dir string) (*Repository, error) {
 		return &Repository{Root: abs, Commit: event.Commit{SHA: Zero}, Parent: Zero, Config: map[string]string{}}, nil
 	}
 	r := &Repository{Root: root, Dir: gitDir}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.readCommit(ctx) })
-	group.Go(func() error { return r.readConfig(ctx) })
-	group.Go(func() error { return r.readStatus(ctx) })
-	if err := group.Wait(); err != nil {
+	if err := r.read(ctx); err != nil {
+		if e, ok := errors.AsType[*Error](err); ok {
+			return nil, e.Fault()
+		}
 		return nil, err
 	}
 	r.Branch = headBranch(gitDir)
 	r.Remote = r.remote()
 	r.User = event.Person{Name: r.Config["user.name"], Email: r.Config["user.email"]}
 	return r, nil
+}
+
+// read asks git what it knows. A repository whose own configuration may name filters is asked for that first: git would
+// run them to see what has changed.
+func (r *Repository) read(ctx context.Context) error {
+	text, err := os.ReadFile(filepath.Join(commonDir(r.Dir), "config"))
+	if err != nil || bytes.Contains(bytes.ToLower(text), []byte("filter")) || bytes.Contains(bytes.ToLower(text), []byte("include")) {
+		if err := r.readConfig(ctx); err != nil {
+			return err
+		}
+		r.guard = guards(r.Config)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.readCommit(ctx) })
+	group.Go(func() error { return r.readStatus(ctx) })
+	if r.Config == nil {
+		group.Go(func() error { return r.readConfig(ctx) })
+	}
+	return group.Wait()
+}
+
+// guards turns every filter off (reliability.md S14).
+func guards(config map[string]string) []string {
+	var out []string
+	for key := range config {
+		rest, ok := strings.CutPrefix(key, "filter.")
+		at := strings.LastIndexByte(rest, '.')
+		if !ok || at < 0 {
+			continue
+		}
+		switch rest[at+1:] {
+		case "clean", "smudge", "process":
+			out = append(out, "-c", key+"=")
+		case "required":
+			out = append(out, "-c", key+"=false")
+		}
+	}
+	return out
+}
+
+// run runs git in the repository with its filters off.
+func (r *Repository) run(ctx context.Context, args ...string) ([]byte, error) {
+	return Run(ctx, r.Root, append(slices.Clone(r.guard), args...)...)
 }
 
 // locate finds the work tree's top and its git directory without starting git; "" where there is none.
@@ -148,7 +193,7 @@ func (r *Repository) readConfig(ctx context.Context) error {
 }
 
 func (r *Repository) readStatus(ctx context.Context) error {
-	out, err := Run(ctx, r.Root, "status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=none")
+	out, err := r.run(ctx, "status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=none")
 	if err != nil {
 		return err
 	}

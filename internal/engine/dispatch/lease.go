@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/flow/event"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
 	"github.com/sluice-delivery/sluice/internal/flow/run"
 	"github.com/sluice-delivery/sluice/internal/flow/schedule"
 )
@@ -198,4 +199,12 @@ func above(parent string) string {
 		return parent[:at+1]
 	}
 	return ""
+}
+
+// lockFailure is the end of a job that did not get its resource group.
+func lockFailure(ctx context.Context, err error) program.Result {
+	if ctx.Err() != nil {
+		return program.Result{Failure: program.Canceled, Message: context.Cause(ctx).Error()}
+	}
+	return program.Result{Failure: program.SystemFailure, Message: err.Error()}
 }
