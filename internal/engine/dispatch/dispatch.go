@@ -96,6 +96,7 @@ type active struct {
 type report struct {
 	job    string
 	began  bool            // the worker got the job's resource group and starts now
+	gone   bool            // the job was canceled while it waited for its resource group
 	waits  string          // who holds the resource group that it waits for
 	bound  *run.Bound      // what the late job became
 	result *program.Result // how the attempt ended
@@ -182,6 +183,11 @@ func (l *loop) hear(ctx context.Context, r report) error {
 	switch {
 	case r.began:
 		return l.apply(ctx, event.Fact{At: now, Kind: event.Started, Job: r.job, Attempt: a.lease.Attempt})
+	case r.gone:
+		delete(l.leases, r.job)
+		a.cancel(nil)
+		l.queue.Done(r.job, now)
+		return l.start(ctx, now)
 	case r.waits != "":
 		return l.apply(ctx, event.Fact{At: now, Kind: event.Waiting, Job: r.job, Reason: r.waits})
 	case r.bound != nil:

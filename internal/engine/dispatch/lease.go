@@ -104,10 +104,13 @@ func (l *loop) workInGroup(ctx context.Context, lease Lease) {
 	release, err := l.Groups.Lock(ctx, lease.Job.Group.Name, lease.Job.Name, func(holder string) {
 		l.reports <- report{job: lease.ID, waits: holder}
 	})
+	if err != nil && ctx.Err() != nil {
+		l.reports <- report{job: lease.ID, gone: true} // canceled before it began: the run knows
+		return
+	}
 	l.reports <- report{job: lease.ID, began: true}
 	if err != nil {
-		r := lockFailure(ctx, err)
-		l.reports <- report{job: lease.ID, result: &r}
+		l.reports <- report{job: lease.ID, result: &program.Result{Failure: program.SystemFailure, Message: err.Error()}}
 		return
 	}
 	defer release()
@@ -199,12 +202,4 @@ func above(parent string) string {
 		return parent[:at+1]
 	}
 	return ""
-}
-
-// lockFailure is the end of a job that did not get its resource group.
-func lockFailure(ctx context.Context, err error) program.Result {
-	if ctx.Err() != nil {
-		return program.Result{Failure: program.Canceled, Message: context.Cause(ctx).Error()}
-	}
-	return program.Result{Failure: program.SystemFailure, Message: err.Error()}
 }
