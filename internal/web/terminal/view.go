@@ -40,14 +40,16 @@ type Line struct {
 
 // Head is what is known before the first job starts.
 type Head struct {
-	RunID   string
-	Plan    *plan.Plan
-	Ref     string // branch or tag
-	SHA     string
-	Dirty   bool // uncommitted work is included
-	Event   string
-	Remarks fault.Faults // warnings and notes of the file
-	Notes   []string     // of ours, said once: which executor, what is left out
+	RunID string
+	Plan  *plan.Plan
+	Ref   string // branch or tag
+	SHA   string
+	Dirty bool // uncommitted work is included
+	Event string
+	// Selected is how many of the plan's jobs were chosen; 0 is all of them.
+	Selected int
+	Remarks  fault.Faults // warnings and notes of the file
+	Notes    []string     // of ours, said once: which executor, what is left out
 }
 
 // Summary is what stands at the end.
