@@ -57,6 +57,8 @@ func psychType(s string) Type {
 		return Str
 	case strings.EqualFold(s, ".inf"), strings.EqualFold(s, "-.inf"), strings.EqualFold(s, ".nan"):
 		return Float
+	case isHidden(s):
+		return Str
 	case isDecimal(s):
 		return Int
 	case psychSexagesimal.MatchString(s):
@@ -87,6 +89,14 @@ func isDecimal(s string) bool {
 		}
 	}
 	return s[0] != '0' || len(s) == 1
+}
+
+// isHidden is the other common case: a dot and then no digit, as in the names of hidden jobs.
+func isHidden(s string) bool {
+	if s[0] != '.' || len(s) == 1 || s[1] >= '0' && s[1] <= '9' {
+		return false
+	}
+	return s[1] != 'e' && s[1] != 'E' || len(s) > 2 && s[2] != '+' && s[2] != '-'
 }
 
 // looksTextual is Psych's first test: a letter or one of some signs at the start, or after one character that starts no number.
@@ -147,7 +157,8 @@ func coreType(s string) Type {
 
 // isDate reports whether Psych would read a date or a time, which GitLab refuses.
 func isDate(s string) bool {
-	return len(s) >= 8 && (s[0] >= '0' && s[0] <= '9' || s[0] == '-') && (psychDate.MatchString(s) || psychTime.MatchString(s))
+	year := strings.TrimPrefix(s, "-")
+	return len(year) >= 8 && year[4] == '-' && year[0] >= '0' && year[0] <= '9' && (psychDate.MatchString(s) || psychTime.MatchString(s))
 }
 
 // Str is the text of a scalar that is text.
