@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,6 +39,7 @@ const (
 // Rows is the summary line by line: for each section what all jobs say together, then what is worth naming, of tests
 // and findings named at most of each. Sections without news have no rows.
 func (s *Summary) Rows(named int) []Row {
+	named = max(named, 0)
 	return slices.Concat(s.testRows(named), s.coverageRows(), s.findingRows(named), s.planRows(), s.figureRows(named), s.linkRows(), s.faultRows(named))
 }
 
@@ -67,7 +69,7 @@ func (c Case) Title() string {
 	if around == "" {
 		around = c.Suite
 	}
-	return join(" › ", around, c.Name)
+	return cmp.Or(join(" › ", around, c.Name), "a test without a name")
 }
 
 func testState(broken, total int) State {

@@ -44,6 +44,7 @@ func readTerraform(s *source) {
 	})
 	t.end()
 	switch {
+	case len(counts) == 3 && s.faults.HasErrors():
 	case len(counts) == 3:
 		s.report.Terraform = &Terraform{Create: counts["create"], Update: counts["update"], Delete: counts["delete"]}
 	case raw:
