@@ -193,6 +193,9 @@ func (l *loop) hear(ctx context.Context, r report) error {
 	case r.bound != nil:
 		delete(l.leases, r.job)
 		a.cancel(nil)
+		if j, _ := l.run.Job(r.job); j.Status.Over() {
+			return nil // canceled meanwhile
+		}
 		changes, err := l.run.Bind(r.job, *r.bound, now)
 		if err != nil {
 			return err

@@ -32,8 +32,12 @@ func (l *loop) take(ctx context.Context, changes []run.Change) error {
 			if c.From != run.Waiting {
 				l.push(c.Job, now)
 			}
-		case c.To.Over() && l.leases[c.Job] == nil:
-			l.queue.Remove(c.Job)
+		case c.To.Over():
+			if a := l.leases[c.Job]; a != nil {
+				a.cancel(errCanceled(c.Reason)) // it waits for its group, or is being bound
+			} else {
+				l.queue.Remove(c.Job)
+			}
 		}
 	}
 	return l.start(ctx, now)
