@@ -15,7 +15,11 @@ type extender struct {
 	path  []string // entries being extended, outermost first
 	size  int      // values of all merged entries
 	names []string // for hints, once asked for
+	deep  int      // entries told to be too deep
 }
+
+// maxDeep bounds the entries told to be too deep; a long row of them is one mistake.
+const maxDeep = 20
 
 // extended is an entry with what it extends merged in.
 type extended struct {
@@ -95,6 +99,9 @@ func (x *extender) entry(p yamlx.Pair) *extended {
 
 // merged lays the bases of an entry upon one another in the order in which they are named; nil where there are none.
 func (x *extender) merged(p yamlx.Pair, extends *yamlx.Node, e *extended) *yamlx.Node {
+	if len(x.path) > MaxExtends+1 { // the outermost entry is too deep already and is told below
+		return nil
+	}
 	var merged *yamlx.Node
 	for _, item := range listed(extends) {
 		base, ok := x.base(p.Key.Value, item)
@@ -105,7 +112,8 @@ func (x *extender) merged(p yamlx.Pair, extends *yamlx.Node, e *extended) *yamlx
 		e.levels = max(e.levels, below.levels+1)
 		merged = yamlx.Merge(merged, below.node)
 	}
-	if e.levels == MaxExtends+1 {
+	if e.levels == MaxExtends+1 && x.deep < maxDeep {
+		x.deep++
 		x.l.tell(CodeExtendsDeep, extends.Place, "%q extends others over more than %d levels", p.Key.Value, MaxExtends).
 			WithHint("GitLab advises at most three")
 	}
