@@ -102,8 +102,8 @@ func (s *step) unreset() {
 		return
 	}
 	same := map[string]bool{}
-	for _, b := range s.reset {
-		if b.n.status == Skipped && !b.n.forced {
+	for _, b := range s.reset { // a job can be put back twice; the first time knows how it was
+		if b.n.status == Skipped && !b.n.forced && !same[b.n.id] {
 			b.n.reason, b.n.since, b.n.finished = b.node.reason, b.node.since, b.node.finished
 			b.n.queued, b.n.started, b.n.attempt = b.node.queued, b.node.started, b.node.attempt
 			b.n.failure, b.n.exit = b.node.failure, b.node.exit

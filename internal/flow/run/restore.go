@@ -20,7 +20,7 @@ func Restore(p *plan.Plan, o Options, changes []Change) (*Run, error) {
 		for i := range sc.nodes {
 			n := &sc.nodes[i]
 			n.class = n.counted()
-			sc.stages[n.stage].blames(n)
+			sc.blames(n)
 			if n.busy() {
 				r.busy++
 			}

@@ -44,6 +44,7 @@ type scope struct {
 	all      counts // of all its jobs
 	prior    counts // of the jobs in stages before front
 	front    int    // the first stage that has not been passed: all before it are decided, or were once
+	bad      *node  // the first job that failed or was canceled, for the reason given to later ones
 	canceled bool
 	dirty    bool // a class has changed since it was last looked at
 }
@@ -53,7 +54,6 @@ type stage struct {
 	counts   counts
 	staged   []*node // those of its jobs that wait for the earlier stages
 	released bool    // staged have been decided on
-	bad      *node   // the first of its jobs that failed or was canceled, for the reason given to later ones
 }
 
 // scope adds a plan's jobs to the run, all created.
@@ -220,7 +220,7 @@ func (n *node) record(c Change) {
 	n.status, n.reason, n.allowed, n.forced = c.To, c.Reason, c.Allowed, c.Forced
 	n.since, n.until = c.At, time.Time{}
 	switch {
-	case c.To == Waiting || from == Waiting && c.To == Pending:
+	case c.To == Waiting || from == Waiting && c.To == Pending && !c.Retry:
 	case c.To == Pending || c.To == Created:
 		n.attempt, n.failure, n.exit, n.canceling = c.Attempt, "", nil, false
 		n.queued, n.started, n.finished = c.At, time.Time{}, time.Time{}

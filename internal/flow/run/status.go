@@ -19,13 +19,14 @@ const (
 	Skipped  Status = "skipped"  // what came before it says that it does not run
 )
 
-// moves are all the moves that a job can make. Back from an end leads another attempt (pending), the reset of what a
+// moves are all the moves that a job can make. Pending to pending is another attempt after one that failed before it
+// began. Back from an end leads another attempt (pending), the reset of what a
 // job that is taken up again had made skip (created), and a late job whose children go on (running).
 var moves = map[Status][]Status{
 	Created:  {Pending, Delayed, Manual, Canceled, Skipped},
 	Delayed:  {Pending, Failed, Canceled, Skipped},
 	Manual:   {Pending, Running, Success, Failed, Canceled, Skipped},
-	Pending:  {Waiting, Running, Success, Failed, Canceled, Skipped},
+	Pending:  {Pending, Waiting, Running, Success, Failed, Canceled, Skipped},
 	Waiting:  {Pending, Running, Failed, Canceled, Skipped},
 	Running:  {Pending, Manual, Success, Failed, Canceled, Skipped},
 	Success:  {Pending, Running},

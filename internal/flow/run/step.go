@@ -62,7 +62,7 @@ func (s *step) count(n *node) {
 	if n.stage < sc.front {
 		shift(&sc.prior)
 	}
-	st.blames(n)
+	sc.blames(n)
 	for _, a := range n.after {
 		shift(&a.needs)
 		s.queue = append(s.queue, a)
@@ -124,7 +124,10 @@ func (s *step) consider(n *node) {
 		// GitLab skips a job as soon as one of its needs is; a job that runs always waits for the others here.
 		return
 	}
-	s.decide(n, needs.needed(), needs == 0, func() string { return n.blame() })
+	s.decide(n, needs.needed(), needs == 0, func() string {
+		s.r.work += len(n.before)
+		return n.blame()
+	})
 }
 
 // advance passes the barriers of a pipeline as far as they are open. The jobs behind a barrier are decided on once;
@@ -205,40 +208,45 @@ func (s *step) settle(sc *scope) {
 		return
 	}
 	st := sc.status()
-	c := Change{Allowed: p.allowed, Reason: "the child pipeline: " + string(st)}
-	switch {
-	case st.Over() && p.status.Over():
-		return
-	case st.Over():
-		c.To = st
-		if p.canceling {
-			c.To = Canceled
-		} else if st == Skipped && !p.plan.Late.Mirror && p.plan.Late.Kind != Expand {
-			c.To = Failed
+	if p.status.Over() {
+		if st.Over() {
+			return
 		}
-		if c.To == Failed {
-			c.Failure = "downstream_pipeline_failed"
-		}
-		if p.plan.Late.Kind == Expand {
-			c.Reason = ""
-		}
-	case st == Manual && p.plan.Late.Mirror:
-		c.To = Manual
-	default:
-		c.To = Running
+		s.move(p, Change{To: Running, Allowed: p.allowed, Reason: "the child pipeline was taken up again"})
+		s.revive(p)
 	}
+	c := inherit(p, st)
 	if c.To == p.status {
 		s.count(p)
 		return
 	}
-	again := p.status.Over()
 	s.move(p, c)
-	if again {
-		s.revive(p)
-	}
 	if c.To == Failed {
 		s.failed(p)
 	}
+}
+
+// inherit is what a late job becomes when the pipeline that it waits for has come to st.
+func inherit(p *node, st Status) Change {
+	c := Change{To: Running, Allowed: p.allowed, Reason: "the child pipeline: " + string(st)}
+	if p.plan.Late.Kind == Expand {
+		c.Reason = ""
+	}
+	switch {
+	case st.Over() && p.canceling:
+		c.To = Canceled
+	case st == Skipped && !p.plan.Late.Mirror && p.plan.Late.Kind != Expand:
+		c.To = Failed
+	case st.Over() || st == Manual && p.plan.Late.Mirror:
+		c.To = st
+	}
+	switch c.To {
+	case Failed:
+		c.Failure = "downstream_pipeline_failed"
+	case Canceled:
+		c.Failure = "canceled"
+	}
+	return c
 }
 
 // failed does what a job's failure does to its pipeline beyond its dependents.
@@ -301,21 +309,20 @@ func (n *node) blamed() string {
 	}
 }
 
-// blames keeps bad the first job of the stage that spoils it.
-func (st *stage) blames(n *node) {
-	switch {
-	case n.spoils():
-		if st.bad == nil || n.seq < st.bad.seq {
-			st.bad = n
+// blames keeps bad the first job, by stage and then by file, that spoils what comes after it.
+func (sc *scope) blames(n *node) {
+	first := func(n *node) {
+		if n.spoils() && (sc.bad == nil || n.stage < sc.bad.stage || n.stage == sc.bad.stage && n.seq < sc.bad.seq) {
+			sc.bad = n
 		}
-	case st.bad == n:
-		st.bad = nil
-		for i := range n.scope.nodes { // a job that was retried: seldom, and at a person's pace
-			if other := &n.scope.nodes[i]; other.stage == n.stage && other.spoils() {
-				st.bad = other
-				return
-			}
-		}
+	}
+	if sc.bad != n || n.spoils() {
+		first(n)
+		return
+	}
+	sc.bad = nil
+	for i := range sc.nodes { // it was retried: seldom, and at a person's pace
+		first(&sc.nodes[i])
 	}
 }
 
@@ -323,10 +330,8 @@ func (n *node) spoils() bool { return n.class == failed || n.class == canceled }
 
 // blame says which job of the stages passed keeps the next one from running.
 func (sc *scope) blame(prior Status) string {
-	for i := range sc.front {
-		if bad := sc.stages[i].bad; bad != nil {
-			return bad.blamed()
-		}
+	if sc.bad != nil && sc.bad.stage < sc.front {
+		return sc.bad.blamed()
 	}
 	if prior == Success || prior == Skipped {
 		return "nothing before it failed"
