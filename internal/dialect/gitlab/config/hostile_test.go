@@ -31,9 +31,9 @@ var hostile = map[string]struct {
 	"references that nest": {map[string]string{".gitlab-ci.yml": ".a0: x\n" + lines(500, ".a%d: [!reference [.a%d]]", func(i int) []any { return []any{i + 1, i} })}, config.CodeReferenceDeep},
 	"extends of a huge base": {map[string]string{".gitlab-ci.yml": ".base:\n  variables:\n" +
 		lines(5000, "    K%d: v", func(i int) []any { return []any{i} }) + lines(20_000, "j%d: {extends: .base, variables: {X: y}}", func(i int) []any { return []any{i} })}, config.CodeTotalSize},
-	"extends in a long row":          {map[string]string{".gitlab-ci.yml": ".a0: {script: x}\n" + lines(20_000, ".a%d: {extends: .a%d}", func(i int) []any { return []any{i + 1, i} })}, config.CodeExtendsDeep},
+	"extends in a long row":           {map[string]string{".gitlab-ci.yml": ".a0: {script: x}\n" + lines(20_000, ".a%d: {extends: .a%d}", func(i int) []any { return []any{i + 1, i} })}, config.CodeExtendsDeep},
 	"extends in a long row downwards": {map[string]string{".gitlab-ci.yml": lines(100_000, ".a%d: {extends: .a%d}", func(i int) []any { return []any{i, i + 1} }) + ".a100000: {script: x}\n"}, config.CodeExtendsDeep},
-	"extends of nobody, 5,000 times": {map[string]string{".gitlab-ci.yml": lines(5000, "job-number-%d: {extends: .base-number-%d}", func(i int) []any { return []any{i, i} })}, config.CodeExtendsUnknown},
+	"extends of nobody, 5,000 times":  {map[string]string{".gitlab-ci.yml": lines(5000, "job-number-%d: {extends: .base-number-%d}", func(i int) []any { return []any{i, i} })}, config.CodeExtendsUnknown},
 	"a text that grows by its inputs": {map[string]string{
 		".gitlab-ci.yml": "include: {local: a.yml, inputs: {x: " + strings.Repeat("x", 500_000) + "}}\n",
 		"a.yml":          "spec: {inputs: {x: }}\n---\njob: {script: '" + strings.Repeat("$[[ inputs.x ]]", 10_000) + "'}\n",
