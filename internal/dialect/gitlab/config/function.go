@@ -71,8 +71,10 @@ func (i *interpolator) expandVars(text string, v *yamlx.Node) (*yamlx.Node, *blo
 		}
 	})
 	if masked != "" {
-		return nil, &block{code: CodeFunction, text: "expand_vars cannot expand $" + masked + ", because it is masked",
-			hint: "masked values must not get into the configuration; use the variable in the script"}
+		return nil, &block{
+			code: CodeFunction, text: "expand_vars cannot expand $" + masked + ", because it is masked",
+			hint: "masked values must not get into the configuration; use the variable in the script",
+		}
 	}
 	return yamlx.NewString(out, v.Place), nil
 }

@@ -26,8 +26,10 @@ var hostile = map[string]struct {
 	code  string
 }{
 	"references that double": {map[string]string{".gitlab-ci.yml": ".a0: [x]\n" + lines(60, ".a%d: [!reference [.a%d], !reference [.a%d]]", func(i int) []any { return []any{i + 1, i, i} })}, config.CodeTotalSize},
-	"references in a long row": {map[string]string{".gitlab-ci.yml": lines(3000, ".a%d: !reference [.a%d]", func(i int) []any { return []any{i, i + 1} }) + ".a3000: x\n"},
-		config.CodeReferenceDeep},
+	"references in a long row": {
+		map[string]string{".gitlab-ci.yml": lines(3000, ".a%d: !reference [.a%d]", func(i int) []any { return []any{i, i + 1} }) + ".a3000: x\n"},
+		config.CodeReferenceDeep,
+	},
 	"references that nest": {map[string]string{".gitlab-ci.yml": ".a0: x\n" + lines(500, ".a%d: [!reference [.a%d]]", func(i int) []any { return []any{i + 1, i} })}, config.CodeReferenceDeep},
 	"extends of a huge base": {map[string]string{".gitlab-ci.yml": ".base:\n  variables:\n" +
 		lines(5000, "    K%d: v", func(i int) []any { return []any{i} }) + lines(20_000, "j%d: {extends: .base, variables: {X: y}}", func(i int) []any { return []any{i} })}, config.CodeTotalSize},
