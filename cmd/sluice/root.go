@@ -38,7 +38,7 @@ Exit codes: 0 passed, 1 failed, 2 wrong usage or configuration, 3 timed out, 4 n
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       versionText(),
-		Args:          cobra.NoArgs,
+		Args:          known,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("sluice {{.Version}}\n")
@@ -51,7 +51,23 @@ Exit codes: 0 passed, 1 failed, 2 wrong usage or configuration, 3 timed out, 4 n
 	return root
 }
 
-// exactArgs is cobra's check with our error.
+// known refuses what is no command.
+func known(cmd *cobra.Command, given []string) error {
+	if len(given) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	err := fault.New(codeUsage, "there is no command %q", given[0])
+	if near := fault.Nearest(given[0], names); near != "" {
+		return err.WithHint("did you mean %q?", near)
+	}
+	return err.WithHint("see `sluice --help`")
+}
+
+// args is cobra's check with our error.
 func args(low, high int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if len(given) < low || high >= 0 && len(given) > high {

@@ -136,5 +136,7 @@ func List(state string) ([]Record, error) {
 			out = append(out, r)
 		}
 	}
+	// The name of a run's folder tells its second only.
+	slices.SortStableFunc(out, func(a, b Record) int { return b.Started.Compare(a.Started) })
 	return out, nil
 }
