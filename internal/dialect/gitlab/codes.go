@@ -20,10 +20,11 @@ const (
 	CodeRunStep       = "SL1425"
 	CodeNameTwice     = "SL1426"
 	CodeTooManyJobs   = "SL1428"
+	CodeJobInput      = "SL1429"
+	CodeIgnored       = "SL1430"
 
 	CodeTriggerProject = "SL1501"
 	CodeChildDepth     = "SL1502"
-	CodeChildArtifact  = "SL1503"
 	CodeChildInclude   = "SL1504"
 	CodeNotTrigger     = "SL1505"
 )
@@ -56,12 +57,14 @@ var Docs = []fault.Doc{
 		Text: "Steps with `script` or `exec` run here, each in a process of its own. Steps from registries, actions and ${{ }} expressions do not."},
 	{Code: CodeNameTwice, Summary: "two jobs end up with the same name", Page: "CI/CD YAML syntax reference, parallel",
 		Text: "A leg of a parallel job has the name of another job; the later one replaces the earlier, as in GitLab."},
+	{Code: CodeJobInput, Summary: "an expression in ${{ }} cannot be filled in", Page: "Job inputs",
+		Text: "A job with `inputs` may write `${{ job.inputs.NAME }}` in its scripts, artifacts, cache, image and services; here each input has its default. Operators and functions need GitLab's runner."},
+	{Code: CodeIgnored, Summary: "a variable for the runner does nothing here", Page: "Configure runners",
+		Text: "GitLab's runner would clone, clean or try again as the variable says. Here every job gets a snapshot of your work tree."},
 	{Code: CodeTooManyJobs, Summary: "the pipeline has too many jobs", Text: "A pipeline can have 100,000 jobs here. Split it into child pipelines."},
 	{Code: CodeTriggerProject, Summary: "a pipeline of another project needs a server", Page: "CI/CD YAML syntax reference, trigger",
 		Text: "The trigger job is skipped on this machine. Child pipelines (`trigger: include:`) do run."},
 	{Code: CodeChildDepth, Summary: "child pipelines are nested too deep", Page: "Downstream pipelines, nested child pipelines", Text: "A child pipeline can have children of its own, and those cannot."},
-	{Code: CodeChildArtifact, Summary: "the file of a child pipeline is not among the artifacts", Page: "Downstream pipelines, dynamic child pipelines",
-		Text: "`trigger:include:artifact` names a file that the job under `job` leaves behind as an artifact."},
 	{Code: CodeChildInclude, Summary: "a child pipeline includes nothing", Page: "CI/CD YAML syntax reference, trigger:include", Text: "`trigger:include` names one to three files."},
 	{Code: CodeNotTrigger, Summary: "the job starts no other pipeline", Text: "Only a job with trigger can be bound. This is a mistake in Sluice; please report it."},
 }

@@ -63,6 +63,7 @@ func (c *compiler) compile(ctx context.Context) *plan.Plan {
 		return p
 	}
 	c.sow()
+	c.unused()
 	for _, s := range c.seeds {
 		sc := c.scopeOf(s)
 		c.loops(s, sc)

@@ -62,6 +62,7 @@ func (c *compiler) build(ctx context.Context, s *seed, sc *scope) *plan.Job {
 	j.Artifacts, j.Pages = artifactsOf(k)
 	j.Caches = c.caches(ctx, k, sc)
 	j.Release = releaseOf(k.Release)
+	c.jobInputs(k, j)
 	if k.Trigger != nil {
 		c.trigger(j, k.Trigger, sc)
 	}
@@ -166,7 +167,7 @@ func servicesOf(s *keyword.Services) []plan.Service {
 		if container == nil {
 			continue
 		}
-		service := plan.Service{Container: *container, Command: item.Command.Strings(), Aliases: item.Aliases}
+		service := plan.Service{Container: *container, Command: item.Command.Strings(), Aliases: slices.Clone(item.Aliases)}
 		if service.Aliases == nil && item.Alias.Value != "" {
 			service.Aliases = strings.FieldsFunc(item.Alias.Value, func(r rune) bool { return r == ' ' || r == ',' })
 		}

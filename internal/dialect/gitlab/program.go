@@ -117,7 +117,7 @@ func (j *job) fail(o program.Outcome) {
 	}
 }
 
-// prepare masks, writes the file variables, asks for coverage and tells what is not done here.
+// prepare masks, writes the file variables and asks for the coverage.
 func (j *job) prepare() {
 	if hidden := j.vars.masked(); len(hidden) > 0 {
 		j.do(program.Mask{Values: hidden})
@@ -133,34 +133,6 @@ func (j *job) prepare() {
 	if j.Job.Coverage != "" {
 		j.do(program.Watch{Pattern: j.Job.Coverage})
 	}
-	for _, note := range j.notes() {
-		j.warn("%s", note)
-	}
-}
-
-// ignored are the runner's variables that have no meaning on this machine; a job that sets one is told.
-var ignored = map[string]string{
-	"GIT_DEPTH":                     "the workspace is a snapshot of your repository",
-	"GIT_SUBMODULE_STRATEGY":        "submodules are as they are in your work tree",
-	"GIT_SUBMODULE_DEPTH":           "submodules are as they are in your work tree",
-	"GIT_SUBMODULE_PATHS":           "submodules are as they are in your work tree",
-	"GIT_CLEAN_FLAGS":               "every job has a workspace of its own",
-	"GIT_FETCH_EXTRA_FLAGS":         "nothing is fetched",
-	"GIT_CLONE_EXTRA_FLAGS":         "nothing is cloned",
-	"GIT_CLONE_PATH":                "the place of the workspace is not the job's to choose",
-	"GET_SOURCES_ATTEMPTS":          "the workspace is made once",
-	"EXECUTOR_JOB_SECTION_ATTEMPTS": "sections are not tried again",
-}
-
-// notes tells of variables of the job that do nothing here.
-func (j *job) notes() []string {
-	var out []string
-	for _, v := range j.Job.Variables {
-		if why, ok := ignored[v.Name]; ok {
-			out = append(out, v.Name+" does nothing here: "+why)
-		}
-	}
-	return out
 }
 
 // hook runs pre_get_sources_script.
@@ -348,11 +320,23 @@ func (j *job) finish() {
 		j.ask(program.Matched{}, func(o program.Outcome) { j.result.Coverage = percentage(j.Job.Coverage, o.Text) })
 	}
 	if r := j.Job.Release; r != nil && j.result.Failure == "" {
-		j.warn("the release %s is not made: that needs a GitLab server", j.vars.expand(r.TagName))
+		j.release(r)
 	}
 	if e := j.Job.Environment; e != nil && e.URL != "" && e.Action == "start" && j.result.Failure == "" {
 		with := j.vars.with(j.result.Outputs)
 		j.result.Links = append(j.result.Links, program.Link{Label: "environment " + e.Name, URL: with.filled(e.URL)})
+	}
+}
+
+// release records what the job would publish on a forge.
+func (j *job) release(r *plan.Release) {
+	tag, name := j.vars.filled(r.TagName), j.vars.filled(r.Name)
+	if name == "" {
+		name = tag
+	}
+	j.say("Release %s (%s) is recorded with the run; it is not made on a forge from here", tag, name)
+	for _, l := range r.Links {
+		j.result.Links = append(j.result.Links, program.Link{Label: "release " + tag + ": " + j.vars.filled(l.Name), URL: j.vars.filled(l.URL)})
 	}
 }
 
