@@ -113,6 +113,17 @@ func TestCancel(t *testing.T) {
 				cancel
 				= canceled | success a | canceled c | manual b`,
 		},
+		"a blocked run that is taken up again waits again": {
+			o:     open,
+			world: "test a gate\ntest b gate",
+			walk: `
+				cancel
+				= canceled | manual a b
+				play a
+				= pending | pending a | manual b ...
+				ok a
+				= manual | success a | manual b`,
+		},
 		"one job of several": {
 			world: "build a\nbuild b\ntest c",
 			walk: `
@@ -326,6 +337,23 @@ func TestStaleFacts(t *testing.T) {
 	}
 	if j, _ := r.Job("a"); j.Status != run.Running {
 		t.Errorf("a is %s", j.Status)
+	}
+}
+
+func TestACanceledJobSaysWhy(t *testing.T) {
+	r, _ := run.New(parse(t, "test a"), run.Options{}, noon)
+	for _, f := range []event.Fact{
+		{Kind: event.Started, Job: "a"},
+		{Kind: event.Canceled, Reason: "interrupted", By: "person"},
+		{Kind: event.Finished, Job: "a", Failure: "canceled"},
+	} {
+		f.At = noon
+		if _, err := r.Apply(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if j, _ := r.Job("a"); j.Reason != "interrupted" || j.Failure != "canceled" {
+		t.Errorf("got %q, %q", j.Reason, j.Failure)
 	}
 }
 
