@@ -120,7 +120,7 @@ func TestCancel(t *testing.T) {
 				cancel
 				= canceled | manual a b
 				play a
-				= pending | pending a | manual b ...
+				= running | pending a | manual b ...
 				ok a
 				= manual | success a | manual b`,
 		},
