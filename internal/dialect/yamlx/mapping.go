@@ -54,8 +54,8 @@ func (p *pairs) add(pair Pair, from origin) {
 }
 
 // mapping reads the pairs in order. A key written twice counts with its last value, at the place of the first in the
-// order, as in Ruby. What the mapping itself says wins over what it merges, wherever the merge key stands; of several
-// merge keys the later one wins, and in a list of mappings the earlier one.
+// order, as in Ruby, whose reader GitLab uses: a merge key also wins over what stands before it, and what stands behind
+// it wins over the merge; of several merge keys the later one wins, and in a list of mappings the earlier one.
 func (b *builder) mapping(n *yaml.Node, depth int) *Node {
 	p := pairs{list: make([]Pair, 0, len(n.Content)/2), origins: make([]origin, 0, len(n.Content)/2)}
 	for i := 0; i+1 < len(n.Content) && !b.stopped; i += 2 {
@@ -165,8 +165,9 @@ func (b *builder) mergeOne(p *pairs, k *yaml.Node, from *Node) {
 		case p.origins[i] == merged:
 			p.list[i] = pair
 		case pair.Value.Size() > cheap || !Equal(p.list[i].Value, pair.Value):
-			b.tell(fault.At(CodeLateMerge, b.place(k), "%q stands before this <<, so GitLab lets the merged value win; here the mapping's own value does",
-				pair.Key.Value).WithHint("write << first").WithSeverity(fault.Warning))
+			b.tell(fault.At(CodeLateMerge, b.place(k), "%q stands before this <<, so the merged value wins over it, as in GitLab",
+				pair.Key.Value).WithHint("write << first to keep the value that is written here").WithSeverity(fault.Warning))
+			p.list[i] = pair
 		}
 	}
 }
