@@ -23,8 +23,8 @@ type Child struct {
 	Project  string `json:"project,omitempty"`  // of a pipeline elsewhere; "" for a child
 	Upstream string `json:"upstream,omitempty"` // of a job that mirrors another project's pipeline
 	// Include is the configuration of the child: a mapping with the key include, as JSON.
-	Include []byte      `json:"include,omitempty"`
-	Place   fault.Place `json:"place"`
+	Include json.RawMessage `json:"include,omitempty"`
+	Place   fault.Place     `json:"place"`
 	// YAML and Pipeline say which of the trigger job's variables the child gets.
 	YAML     bool `json:"yaml"`
 	Pipeline bool `json:"pipeline"`
