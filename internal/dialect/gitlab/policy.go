@@ -27,7 +27,7 @@ func (c *compiler) policy(ctx context.Context, job *keyword.Job, plain bool, s *
 		j.why.Rule = "no rules"
 		return verdict{in: true, why: j.why}
 	}
-	if reason, ok := j.only(ctx, job); !ok {
+	if reason, ok := j.only(ctx, job, plain); !ok {
 		j.why.Rule, j.why.When = "only", plan.Never
 		if job.Only != nil {
 			j.why.Place = job.Only.Place
@@ -46,15 +46,21 @@ func (c *compiler) policy(ctx context.Context, job *keyword.Job, plain bool, s *
 	j.why.Rule = "only"
 	if job.Only == nil {
 		j.why.Rule = "no rules"
-		j.tell("without rules or only, a job runs for branches and tags")
+		if !plain {
+			j.tell("without rules or only, a job runs for branches and tags")
+		}
 	} else {
 		j.why.Place, j.why.Text = job.Only.Place, policyText(job.Only)
 	}
 	return verdict{in: true, why: j.why}
 }
 
-// only reports whether every part holds, and else which does not.
-func (j *judge) only(ctx context.Context, job *keyword.Job) (string, bool) {
+// only reports whether every part holds, and else which does not. Where it is not written, its default counts, unless
+// workflow:rules take that away.
+func (j *judge) only(ctx context.Context, job *keyword.Job, plain bool) (string, bool) {
+	if job.Only == nil && plain {
+		return "", true
+	}
 	refs := defaultRefs
 	if job.Only != nil && job.Only.Refs != nil {
 		refs = job.Only.Refs.Items

@@ -1,6 +1,7 @@
 package gitlab
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/keyword"
@@ -74,7 +75,13 @@ func (c *compiler) runSteps(k *keyword.Job) []plan.Step {
 	return out
 }
 
+// bare is a word that the shell takes as it is.
+var bare = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
+
 // quote makes one word of the shell of any text.
 func quote(s string) string {
+	if bare.MatchString(s) {
+		return s
+	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
