@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// interrupt starts a run, sends the signals once a job says "ready", and returns what was heard.
+func interrupt(t *testing.T, dir string, signals ...syscall.Signal) heard {
+	t.Helper()
+	cmd := sluice(t, dir, "run", "--format", "json")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var all bytes.Buffer
+	lines := bufio.NewReader(io.TeeReader(out, &all))
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the job never got ready: %v\n%s\n%s", err, &all, &errs)
+		}
+		if !strings.Contains(line, `"line":"ready`) {
+			continue
+		}
+		if err := cmd.Process.Signal(signals[0]); err != nil {
+			t.Fatal(err)
+		}
+		if signals = signals[1:]; len(signals) == 0 {
+			break
+		}
+	}
+	if _, err := io.Copy(io.Discard, lines); err != nil {
+		t.Fatal(err)
+	}
+	h := heard{exit: exitCode(t, cmd.Wait()), stderr: errs.String()}
+	h.events = eventsOf(t, all.Bytes())
+	return h
+}
+
+func TestInterruptCancelsGracefully(t *testing.T) {
+	t.Parallel()
+	pid := filepath.Join(t.TempDir(), "pid")
+	dir := world(t, `
+-- .gitlab-ci.yml --
+stages: [one, two]
+a:
+  stage: one
+  script:
+    - sleep 987654 & echo $! > `+pid+`
+    - echo ready
+    - sleep 987654
+  after_script:
+    - echo "status $CI_JOB_STATUS"
+b:
+  stage: two
+  script: echo
+`)
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		h := interrupt(t, dir, signal)
+		if h.exit != 130 || h.pipeline() != "canceled" || h.last()["a"] != "canceled" {
+			t.Errorf("%v: exit code %d, pipeline %s, job %s; want 130, canceled, canceled", signal, h.exit, h.pipeline(), h.last()["a"])
+		}
+		if got := strings.Join(h.lines("a", "stdout"), "|"); got != "ready|status canceled" {
+			t.Errorf("%v: the job says %q, want the after_script's line too", signal, got)
+		}
+		if s := h.last()["b"]; s != "skipped" && s != "canceled" {
+			t.Errorf("%v: the job that never ran is %q", signal, s)
+		}
+		gone(t, pid)
+		if left, _ := filepath.Glob(filepath.Join(dir, ".sluice/work/*")); len(left) > 0 {
+			t.Errorf("%v: workspaces are left: %v", signal, left)
+		}
+	}
+}
+
+// A job that does not listen to the first signal is killed by the second.
+func TestSecondInterruptKills(t *testing.T) {
+	t.Parallel()
+	pid := filepath.Join(t.TempDir(), "pid")
+	dir := world(t, `
+-- .gitlab-ci.yml --
+a:
+  script:
+    - trap 'echo ready again' TERM INT
+    - echo $$ > `+pid+`
+    - echo ready
+    - while :; do sleep 0.05; done
+`)
+	began := time.Now()
+	h := interrupt(t, dir, syscall.SIGINT, syscall.SIGINT)
+	if h.exit != 130 || h.last()["a"] != "canceled" {
+		t.Errorf("exit code %d, job %s; want 130, canceled", h.exit, h.last()["a"])
+	}
+	gone(t, pid)
+	t.Logf("took %v", time.Since(began))
+}
+
+// gone waits until the process is.
+func gone(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id int
+	if _, err := fmt.Sscan(string(text), &id); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(id, 0); err == nil {
+		t.Errorf("process %d is still there", id)
+	}
+}
