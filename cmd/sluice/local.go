@@ -168,7 +168,7 @@ func (l *local) Program(w agent.Work, paths program.Paths) (program.Program, err
 func (l *local) attempt(w agent.Work) gitlab.Attempt {
 	a := gitlab.Attempt{
 		Plan: w.Scope, Job: w.Job, Run: w.Run, ID: w.ID, Key: w.Key, Number: l.number(w.ID), Attempt: w.Attempt,
-		At: w.Started, Timeout: l.agent.Timeout(w.Job), Version: versionText(),
+		At: w.Started, Timeout: l.agent.Timeout(w.Job), Version: versionText(), Occasion: l.pipeline.occasion,
 	}
 	if l.hosts.container(w.Job) {
 		a.Container = true
@@ -182,15 +182,18 @@ func (l *local) attempt(w agent.Work) gitlab.Attempt {
 	return a
 }
 
-// number is the job's number in the run, from 1 in the order of their starts.
+// number is the job's number, unique in the repository: the run's, then the order of the starts.
 func (l *local) number(id string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.numbers[id] == 0 {
-		l.numbers[id] = len(l.numbers) + 1
+		l.numbers[id] = l.rec.Number*jobsPerRun + len(l.numbers) + 1
 	}
 	return l.numbers[id]
 }
+
+// jobsPerRun keeps the numbers of two runs' jobs apart: no plan has as many.
+const jobsPerRun = 1_000_000
 
 // keep says whether a workspace stays when its job is done.
 func (l *local) keep(agent.Work, program.Result) bool { return l.flags.keep }

@@ -33,6 +33,7 @@ type pipelineFlags struct {
 	templates, mirror     string
 	vars, envs, platforms []string
 	executor              string
+	counts                bool // the pipeline is run, not only looked at: it takes a number
 }
 
 func (p *pipelineFlags) register(cmd *cobra.Command) {
@@ -104,7 +105,10 @@ func (p *pipelineFlags) open(ctx context.Context) (*pipeline, error) {
 	now := time.Now()
 	q := intake.Request{
 		Event: p.event, Branch: p.branch, Tag: p.tag, Target: p.target, Payload: payload,
-		RunID: newRunID(now), Number: nextNumber(repo.Root), At: now,
+		RunID: newRunID(now), At: now,
+	}
+	if q.Number, err = number(repo.Root, p.counts); err != nil {
+		return nil, err
 	}
 	facts := intake.Facts{
 		Repository: repo.Facts(), Branch: repo.Branch, Tags: repo.Tags, Commit: repo.Commit, Parent: repo.Parent,
@@ -205,13 +209,4 @@ func openState(root string) (string, error) {
 		}
 	}
 	return dir, nil
-}
-
-// nextNumber is one more than the number of runs that are recorded here.
-func nextNumber(root string) int {
-	entries, err := os.ReadDir(filepath.Join(stateDir(root), "runs"))
-	if err != nil {
-		return 1
-	}
-	return len(entries) + 1
 }

@@ -152,6 +152,7 @@ func (s *streams) runOnce(ctx context.Context, r *runFlags, jobs []string) error
 		ctx, stop = context.WithTimeoutCause(ctx, r.timeout, errTimeLimit)
 		defer stop()
 	}
+	r.counts = !r.list && !r.dryRun
 	l, err := r.open(ctx)
 	if err == nil {
 		l.changes.Paths = r.changed
