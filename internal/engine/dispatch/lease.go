@@ -24,19 +24,19 @@ func (l *loop) take(ctx context.Context, changes []run.Change) error {
 				a.cancel(errCanceled(c.Reason))
 			}
 		case c.Bind:
-			l.bind(ctx, c.Job)
+			l.pushLate(ctx, c.Job, now)
 		case c.To == run.Pending:
 			if c.By == "person" || c.From == run.Manual {
 				l.played[c.Job] = true
 			}
-			if c.From != run.Waiting {
+			if c.From != run.Waiting || c.Retry {
 				l.push(c.Job, now)
 			}
 		case c.To.Over():
 			if a := l.leases[c.Job]; a != nil {
 				a.cancel(errCanceled(c.Reason)) // it waits for its group, or is being bound
 			} else {
-				l.queue.Remove(c.Job)
+				l.queue.Remove(c.Job) // it never began, or it was a late job whose group is free now
 			}
 		}
 	}
@@ -58,11 +58,20 @@ func (l *loop) push(id string, now time.Time) {
 	if !ok {
 		return
 	}
-	job := schedule.Job{ID: id, Run: l.id, Tags: j.Plan.Tags, Queued: now}
+	job := schedule.Job{ID: id, Run: l.id, Tags: j.Plan.Tags, Queued: now, NoAgent: j.Late}
 	if g := j.Plan.Group; g != nil {
 		job.Group, job.Mode = g.Name, g.Mode
 	}
 	l.queue.Push(job)
+}
+
+// pushLate binds a late job at once, unless it has a resource group: then its turn must come first.
+func (l *loop) pushLate(ctx context.Context, id string, now time.Time) {
+	if j, ok := l.run.Job(id); ok && j.Plan.Group != nil {
+		l.push(id, now)
+		return
+	}
+	l.bind(ctx, id)
 }
 
 // start leases what the queue assigns, and tells of jobs that wait for a resource group.
@@ -74,6 +83,10 @@ func (l *loop) start(ctx context.Context, now time.Time) error {
 		}
 	}
 	for _, a := range assigned {
+		if a.Agent == "" {
+			l.bind(ctx, a.Job)
+			continue
+		}
 		lease := l.lease(a.Job, now)
 		jobCtx, cancel := context.WithCancelCause(ctx)
 		l.leases[a.Job] = &active{lease: lease, cancel: cancel}
