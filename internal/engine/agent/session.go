@@ -90,6 +90,9 @@ func (s *session) outcome(ctx context.Context, err error) program.Outcome {
 }
 
 func (s *session) exec(e program.Exec) program.Outcome {
+	if err := s.job.Err(); err != nil && !e.Always {
+		return s.outcome(s.job, err) // canceled between two actions: nothing more is started
+	}
 	ctx, stop := s.context(e.Timeout)
 	defer stop()
 	s.env = e.Env
