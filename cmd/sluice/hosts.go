@@ -88,7 +88,9 @@ func newHosts(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, stat
 	case h.mode == "docker":
 		return nil, errors.Join(err, h.close())
 	default:
-		h.notes = append(h.notes, fmt.Sprintf("%d jobs name an image; no container engine answers, so they run in the shell of this machine", images(p)))
+		if n := images(p); n > 0 {
+			h.notes = append(h.notes, fmt.Sprintf("%d jobs name an image; no container engine answers, so they run in the shell of this machine", n))
+		}
 		return h, nil
 	}
 }

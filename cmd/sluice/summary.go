@@ -101,8 +101,20 @@ func (l *local) shown(path string) string {
 
 // rerun is the command that runs a job again as this run did.
 func (l *local) rerun(j run.Job) string {
+	words := l.flags.words()
+	if len(j.Plan.Needs) > 0 || j.Plan.InputsAll {
+		words = append(words, "--needs")
+	}
+	name := j.Plan.Name
+	if j.Parent != "" {
+		name, _, _ = strings.Cut(j.ID, "/")
+	}
+	return strings.Join(append(words, "--", shellWord(name)), " ")
+}
+
+// words are the command of this run, without the jobs. Secrets are named, not shown.
+func (f *runFlags) words() []string {
 	words := []string{"sluice", "run"}
-	f := l.flags
 	add := func(flag, value, normal string) {
 		if value != "" && value != normal {
 			words = append(words, flag, shellWord(value))
@@ -121,14 +133,11 @@ func (l *local) rerun(j run.Job) string {
 	for _, v := range f.varFiles {
 		add("--variable-file", v, "")
 	}
-	if len(j.Plan.Needs) > 0 || j.Plan.InputsAll {
-		words = append(words, "--needs")
+	for _, v := range f.secrets {
+		name, _, _ := strings.Cut(v, "=")
+		words = append(words, "--secret", name+"=…")
 	}
-	name := j.Plan.Name
-	if j.Parent != "" {
-		name, _, _ = strings.Cut(j.ID, "/")
-	}
-	return strings.Join(append(words, "--", shellWord(name)), " ")
+	return words
 }
 
 // shellWord quotes a text for a shell where that is needed.

@@ -3,18 +3,22 @@ package main
 import (
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
 	"github.com/sluice-delivery/sluice/internal/flow/secret"
 	"github.com/sluice-delivery/sluice/internal/web/terminal"
 )
 
 // newView is the view that the flags ask for.
 func (s *streams) newView(r *runFlags) (terminal.View, error) {
-	return terminal.NewJSON(s.out), nil
+	return terminal.New(terminal.Options{Progress: r.progress, Color: r.color, Out: s.out, Err: s.err, Play: func(j run.Job) string {
+		return strings.Join(append(r.words(), "--manual", shellWord(j.Plan.Name)), " ")
+	}})
 }
 
 // head is what the view is told before the first job.
