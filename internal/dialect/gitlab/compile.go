@@ -32,6 +32,9 @@ type compiler struct {
 	seeds  []*seed
 	byName map[string][]*seed // by the name of a leg, and by the key for all legs of a job
 
+	lastKey *keyword.Job // the job of the file whose legs are being built
+	lastJob *plan.Job    // and what they share
+
 	expressions map[string]*expr.Expr
 	compiled    map[string]*pattern.Glob
 	refs        map[string]*pattern.Ref
@@ -62,7 +65,9 @@ func (c *compiler) compile(ctx context.Context) *plan.Plan {
 	if !c.workflow(ctx, p) {
 		return p
 	}
-	c.sow()
+	if !c.sow() {
+		return p
+	}
 	c.unused()
 	for _, s := range c.seeds {
 		sc := c.scopeOf(s)
@@ -127,14 +132,15 @@ func reasonOf(d plan.Decision) string {
 	return d.Rule + " (" + d.Text + ")"
 }
 
-// sow unrolls every job of the file into its legs. A leg with the name of an earlier one takes its place.
-func (c *compiler) sow() {
+// sow unrolls every job of the file into its legs, and reports whether there are not too many. A leg with the name of
+// an earlier one takes its place.
+func (c *compiler) sow() bool {
 	taken := map[string]int{}
 	for _, k := range c.file.Jobs {
 		legs := legsOf(k.Name, k.Parallel)
 		if len(c.seeds)+len(legs) > maxJobs {
 			c.faults.Add(fault.At(CodeTooManyJobs, k.Place, "the pipeline has more than %d jobs", maxJobs))
-			return
+			return false
 		}
 		for _, l := range legs {
 			s := &seed{leg: l, key: k}
@@ -153,6 +159,7 @@ func (c *compiler) sow() {
 			c.byName[s.key.Name] = append(c.byName[s.key.Name], s)
 		}
 	}
+	return true
 }
 
 // decide says whether a job is in the pipeline, and why.

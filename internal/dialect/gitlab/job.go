@@ -30,23 +30,17 @@ func (s *seed) needs() *keyword.Needs {
 // build makes the job of the plan from a leg that is in.
 func (c *compiler) build(ctx context.Context, s *seed, sc *scope) *plan.Job {
 	k := s.key
-	j := &plan.Job{
-		ID: s.name, Name: s.name, Key: k.Name, Matrix: s.values, Index: s.index, Total: s.total,
-		Place: k.Place, Why: s.verdict.why, Stage: k.Stage.Value,
-		Confirm: k.Confirm.Value, Timeout: k.Timeout.Duration, Coverage: k.Coverage.Value,
-		Variables: c.jobVariables(s), Hides: c.hides(k),
-	}
+	common := *c.common(k)
+	j := &common
+	j.ID, j.Name, j.Matrix, j.Index, j.Total = s.name, s.name, s.values, s.index, s.total
+	j.Why, j.Variables = s.verdict.why, c.jobVariables(s)
 	if r := s.verdict.rule; r != nil && (len(r.Variables) > 0 || r.When.Set) {
 		sc = c.scopeOf(s) // with the rule's variables
 	}
 	c.setWhen(s, j)
-	j.AllowFailure = allowOf(s, j.When)
-	j.Interruptible = k.Interruptible.Value
+	j.AllowFailure = allowOf(s)
 	if r := s.verdict.rule; r != nil && r.Interruptible.Set {
 		j.Interruptible = r.Interruptible.Value
-	}
-	if k.Retry != nil {
-		j.Retry = plan.Retry{Max: k.Retry.Max, When: keyword.Strings(k.Retry.When), ExitCodes: k.Retry.ExitCodes}
 	}
 	for _, tag := range k.Tags.Strings() {
 		j.Tags = append(j.Tags, sc.expand(tag))
@@ -56,16 +50,30 @@ func (c *compiler) build(ctx context.Context, s *seed, sc *scope) *plan.Job {
 		within := &scope{Collection: sc.With(variable.ForRules(c.facts, jobFacts(j))...)} // its environment's name may be in it
 		j.Group = &plan.Group{Name: within.filled(k.ResourceGroup.Value)}
 	}
-	j.Image = containerOf(k.Image)
-	j.Services = servicesOf(k.Services)
-	j.Steps = c.steps(k)
-	j.Artifacts, j.Pages = artifactsOf(k)
 	j.Caches = c.caches(ctx, k, sc)
-	j.Release = releaseOf(k.Release)
-	c.jobInputs(k, j)
+	c.jobInputs(k, eachCache, j)
 	if k.Trigger != nil {
 		c.trigger(j, k.Trigger, sc)
 	}
+	return j
+}
+
+// common is what all legs of a job share: it is made once and not changed after.
+func (c *compiler) common(k *keyword.Job) *plan.Job {
+	if c.lastKey == k {
+		return c.lastJob
+	}
+	j := &plan.Job{
+		Key: k.Name, Place: k.Place, Stage: k.Stage.Value, Confirm: k.Confirm.Value, Timeout: k.Timeout.Duration,
+		Coverage: k.Coverage.Value, Hides: c.hides(k), Interruptible: k.Interruptible.Value,
+		Image: containerOf(k.Image), Services: servicesOf(k.Services), Steps: c.steps(k), Release: releaseOf(k.Release),
+	}
+	if k.Retry != nil {
+		j.Retry = plan.Retry{Max: k.Retry.Max, When: keyword.Strings(k.Retry.When), ExitCodes: k.Retry.ExitCodes}
+	}
+	j.Artifacts, j.Pages = artifactsOf(k)
+	c.jobInputs(k, eachText, j)
+	c.lastKey, c.lastJob = k, j
 	return j
 }
 
@@ -83,7 +91,7 @@ func (c *compiler) setWhen(s *seed, j *plan.Job) {
 
 // allowOf says which failures are allowed: what the rule says, else the job, else those of a job that is manual by its
 // own when (GitLab CI/CD YAML syntax reference, allow_failure). A manual job by a rule blocks.
-func allowOf(s *seed, _ plan.When) plan.Allow {
+func allowOf(s *seed) plan.Allow {
 	if r := s.verdict.rule; r != nil && r.AllowFailure != nil {
 		return plan.Allow{Any: r.AllowFailure.Any}
 	}

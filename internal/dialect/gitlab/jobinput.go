@@ -19,7 +19,7 @@ var (
 
 // jobInputs puts the values of the job's inputs into what it runs and keeps. Each has its default: nobody is asked for
 // another one here. A job that declares no inputs is left alone, whatever braces its script has.
-func (c *compiler) jobInputs(k *keyword.Job, j *plan.Job) {
+func (c *compiler) jobInputs(k *keyword.Job, each func(*plan.Job, func(*string)), j *plan.Job) {
 	if len(k.Inputs) == 0 {
 		return
 	}
@@ -50,7 +50,7 @@ func (c *compiler) jobInputs(k *keyword.Job, j *plan.Job) {
 			return value
 		})
 	}
-	eachText(j, fill)
+	each(j, fill)
 }
 
 func inputNames(k *keyword.Job) []string {
@@ -78,7 +78,7 @@ func inputText(v any) string {
 	return string(text)
 }
 
-// eachText visits what of a job may hold its inputs: scripts, image, services, artifacts and caches.
+// eachText visits what all legs of a job share and may hold its inputs: scripts, image, services and artifacts.
 func eachText(j *plan.Job, visit func(*string)) {
 	all := func(texts []string) {
 		for i := range texts {
@@ -112,9 +112,17 @@ func eachText(j *plan.Job, visit func(*string)) {
 			all(a.Reports[i].Paths)
 		}
 	}
+}
+
+// eachCache visits what of a job's caches may hold its inputs.
+func eachCache(j *plan.Job, visit func(*string)) {
 	for i := range j.Caches {
-		visit(&j.Caches[i].Key)
-		all(j.Caches[i].FallbackKeys)
-		all(j.Caches[i].Paths)
+		c := &j.Caches[i]
+		visit(&c.Key)
+		for _, texts := range [][]string{c.FallbackKeys, c.Paths} {
+			for n := range texts {
+				visit(&texts[n])
+			}
+		}
 	}
 }
