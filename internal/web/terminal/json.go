@@ -68,8 +68,12 @@ func (v *JSON) Begin(Head) {}
 // WantsLines is true.
 func (v *JSON) WantsLines() bool { return true }
 
-// Section writes nothing: the header of a section came as a line or is no output of the job.
-func (v *JSON) Section(run.Job, logs.Event) {}
+// Section writes the header where it is a line of the job's output. The headers of our own sections are none.
+func (v *JSON) Section(j run.Job, s logs.Event) {
+	if s.Kind == logs.Start && s.Line.Number > 0 {
+		v.Line(Line{Job: j.ID, Name: j.Plan.Name, Stream: program.Stdout, Text: []byte(s.Section.Header)})
+	}
+}
 
 // Changed writes the job's new status.
 func (v *JSON) Changed(c run.Change, j run.Job) {

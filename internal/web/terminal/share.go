@@ -1,0 +1,20 @@
+package terminal
+
+import "io"
+
+// Writer is where the command writes while the view is on, so that its text does not get between the view's lines:
+// whole lines, for people. Views for programs have none; then it is the one given.
+func Writer(v View, otherwise io.Writer) io.Writer {
+	if w, ok := v.(io.Writer); ok {
+		return w
+	}
+	return otherwise
+}
+
+// Pause leaves the terminal to somebody else, such as a shell that a person works in, until resume is called.
+func Pause(v View) (resume func()) {
+	if p, ok := v.(interface{ Pause() func() }); ok {
+		return p.Pause()
+	}
+	return func() {}
+}
