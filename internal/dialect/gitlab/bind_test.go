@@ -200,3 +200,21 @@ func TestChildOfAMergeRequestIsOneToo(t *testing.T) {
 		t.Errorf("got\n%s", planText(p))
 	}
 }
+
+func TestChildOfAScheduleComparesWithNothing(t *testing.T) {
+	for name, want := range map[event.Name]int{event.Schedule: 1, event.Push: 0} {
+		w := newWorld(map[string]string{
+			".gitlab-ci.yml": "workflow: {rules: [{when: always}]}\nchild: {trigger: {include: child.yml}}",
+			"child.yml":      "always: {script: a}\nchanged: {script: a, rules: [{changes: [x]}]}",
+		})
+		w.in.Occasion.Name = name
+		w.changed, w.known = []string{"y"}, true
+		p, faults := bind(t, w, "child", nil)
+		if faults.HasErrors() {
+			t.Fatal(faults)
+		}
+		if len(p.Jobs) != 1+want {
+			t.Errorf("child of a %s:\n%s", name, planText(p))
+		}
+	}
+}

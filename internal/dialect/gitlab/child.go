@@ -122,7 +122,7 @@ func Bind(ctx context.Context, in BindInput) (*plan.Plan, fault.Faults) {
 	next.Inputs = nil
 	next.Occasion.Name = event.Parent
 	next.Given.Pipeline = in.forwarded(child)
-	next.parents = parentage{depth: child.Depth, parent: in.Plan, job: in.Job}
+	next.parents = parentage{depth: child.Depth, parent: in.Plan, origin: in.Occasion.Name}
 	next.artifact = in.artifactOf
 	p, faults := Compile(ctx, next)
 	for _, f := range faults {

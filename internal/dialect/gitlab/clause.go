@@ -69,11 +69,15 @@ func (c *compiler) difference(ctx context.Context, base string) difference {
 	return d
 }
 
-// comparable reports whether the event says what came before it: pushes to branches, merge requests and what is
-// triggered by such a pipeline do.
+// comparable reports whether the event says what came before it: pushes to branches and merge requests do, and so do
+// the child pipelines of those.
 func (c *compiler) comparable() bool {
-	switch c.in.Occasion.Name {
-	case event.Push, event.Parent, "":
+	name := c.in.Occasion.Name
+	if c.in.parents.parent != nil {
+		name = c.in.parents.origin
+	}
+	switch name {
+	case event.Push, "":
 		return c.in.Occasion.Tag == ""
 	case "external_pull_request_event":
 		return true

@@ -31,7 +31,7 @@ type Given struct {
 type parentage struct {
 	depth  int        // 0 for the pipeline of an event, 1 for its child
 	parent *plan.Plan // nil at depth 0
-	job    *plan.Job  // the trigger job
+	origin event.Name // of the event at the beginning of it all
 }
 
 // sourceOf is CI_PIPELINE_SOURCE for an event. Every value of GitLab's can be given as the event's name.
