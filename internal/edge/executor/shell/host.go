@@ -20,15 +20,13 @@ const argLimit = 96 << 10
 
 // host is one attempt of one job.
 type host struct {
-	x         *Executor
-	order     program.Order
-	shell     string
-	cookie    string
-	folder    string
-	workspace string
-	private   string
-	scripts   int
-	closed    bool
+	x       *Executor
+	order   program.Order
+	shell   string
+	cookie  string
+	folder  *executor.Folder
+	scripts int
+	closed  bool
 }
 
 // Paths are the same for us and for the job.
@@ -37,7 +35,7 @@ func (h *host) Paths() program.Paths {
 	if isBash(h.shell) {
 		kind = "bash"
 	}
-	return program.Paths{Workspace: h.workspace, JobWorkspace: h.workspace, Private: h.private, JobPrivate: h.private, Shell: kind}
+	return program.Paths{Workspace: h.folder.Workspace, JobWorkspace: h.folder.Workspace, Private: h.folder.Private, JobPrivate: h.folder.Private, Shell: kind}
 }
 
 // Exec runs one shell to its end.
@@ -70,7 +68,7 @@ func (h *host) start(r *run, e program.Exec) error {
 	if r.order, err = script.NewOrder(s, r.out); err != nil {
 		return err
 	}
-	dir := filepath.Join(h.workspace, e.Dir)
+	dir := filepath.Join(h.folder.Workspace, e.Dir)
 	if err := r.start(argv, env, dir); err != nil {
 		return explain(err, argv, env, dir)
 	}
@@ -122,9 +120,9 @@ func (h *host) foreign(shell string, args []string, e program.Exec) ([]string, *
 
 func (h *host) write(text string) (string, error) {
 	h.scripts++
-	file := filepath.Join(h.private, ".script-"+strconv.Itoa(h.scripts))
+	file := filepath.Join(h.folder.Private, ".script-"+strconv.Itoa(h.scripts))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return "", unwritable(err)
+		return "", executor.Unwritable(err)
 	}
 	return file, nil
 }
@@ -174,19 +172,5 @@ func (h *host) Close(ctx context.Context, keep bool) error {
 		return nil
 	}
 	h.closed = true
-	return errors.Join(h.end(ctx), h.x.release(h, keep))
-}
-
-// reusable says whether the next job may have this folder: nothing in it differs from a new one.
-func (h *host) reusable(s executor.Source) bool {
-	if h.order.Outlive || h.order.Checkout == "none" || h.order.Checkout == "empty" {
-		return false
-	}
-	for dir, want := range map[string]int{h.folder: 2, h.private: 0} {
-		if list, err := os.ReadDir(dir); err != nil || len(list) != want {
-			return false
-		}
-	}
-	info, err := os.Lstat(h.private)
-	return err == nil && info.Mode() == os.ModeDir|0o700 && s.Refill(context.Background(), h.workspace)
+	return errors.Join(h.end(ctx), h.folder.Release(keep, !h.order.Outlive))
 }

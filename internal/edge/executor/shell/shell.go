@@ -6,16 +6,9 @@ package shell
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path"
-	"path/filepath"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
-	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
@@ -34,19 +27,9 @@ type Config struct {
 
 // Executor is the shell executor. Close it after the last host.
 type Executor struct {
-	c Config
-
-	mu    sync.Mutex
-	dir   string // claimed for this process, "" before the first Open
-	lock  *os.File
-	hosts int
-	idle  []idle          // folders of ended jobs whose workspaces are as new
-	put   int             // folders ever put by
-	taken map[string]bool // keys in use or kept
+	c       Config
+	folders *executor.Folders
 }
-
-// idle is a folder put by, and the name of the workspace in it.
-type idle struct{ folder, name string }
 
 // New makes the executor. It touches nothing until the first Open.
 func New(c Config) *Executor {
@@ -56,7 +39,7 @@ func New(c Config) *Executor {
 	if c.Linger == 0 {
 		c.Linger = 250 * time.Millisecond
 	}
-	return &Executor{c: c, taken: map[string]bool{}}
+	return &Executor{c: c, folders: executor.NewFolders(c.Dir, c.Source)}
 }
 
 // Available says whether jobs can run here: whether there is a shell.
@@ -77,151 +60,20 @@ func (x *Executor) Open(ctx context.Context, o program.Order, _ program.Output) 
 	if err := adopt(); err != nil {
 		return nil, &program.Error{Failure: program.SystemFailure, Err: err}
 	}
-	h := &host{x: x, order: o, shell: shell, cookie: newCookie(o.Outlive)}
-	if err := x.place(ctx, h); err != nil {
+	folder, err := x.folders.Claim(ctx, o)
+	if err != nil {
 		return nil, &program.Error{Failure: program.SystemFailure, Err: err}
 	}
+	h := &host{x: x, order: o, shell: shell, cookie: newCookie(o.Outlive), folder: folder}
 	h.attend()
 	return h, nil
 }
 
-// place gives a host its folder, one used before where there is one.
-func (x *Executor) place(ctx context.Context, h *host) error {
-	name := path.Base("/" + h.order.Project)
-	if name == "/" || name == "." || name == ".." {
-		name = "project"
-	}
-	folder, used, err := x.claim(h.order, name)
-	if err != nil {
-		return err
-	}
-	h.folder, h.workspace, h.private = folder, filepath.Join(folder, name), filepath.Join(folder, name+".tmp")
-	if used {
-		return nil
-	}
-	err = os.Mkdir(folder, 0o755)
-	if err == nil {
-		err = os.Mkdir(h.private, 0o700)
-	}
-	if err != nil {
-		err = unwritable(err)
-	} else {
-		err = x.c.Source.Fill(ctx, h.workspace, h.order.Checkout)
-	}
-	if err != nil {
-		return errors.Join(err, x.release(h, false))
-	}
-	return nil
-}
+// Close removes what the executor itself has made. Hosts must be closed before.
+func (x *Executor) Close(context.Context) error { return x.folders.Close() }
 
-// claim picks the folder for an order and says whether it holds a workspace that is ready.
-func (x *Executor) claim(o program.Order, name string) (folder string, used bool, err error) {
-	if !filepath.IsLocal(o.Key) || o.Key != filepath.Base(o.Key) {
-		return "", false, fault.New(executor.CodeWorkspace, "%q is no name for a job's folder", o.Key)
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if err := x.claimDir(); err != nil {
-		return "", false, err
-	}
-	key := o.Key
-	for n := 2; x.taken[key] || isKept(filepath.Join(x.dir, key)); n++ {
-		key = o.Key + "-" + strconv.Itoa(n)
-	}
-	folder = filepath.Join(x.dir, key)
-	if n := len(x.idle); n > 0 && x.idle[n-1].name == name && (o.Checkout == "" || o.Checkout == "clone" || o.Checkout == "fetch") {
-		used = os.Rename(x.idle[n-1].folder, folder) == nil
-		x.idle = x.idle[:n-1]
-	}
-	x.taken[key] = true
-	x.hosts++
-	return folder, used, nil
-}
-
-// claimDir claims Dir for this process by a lock that ends with it; where another run has it, the next free name. What
-// a run that crashed has left there is removed.
-func (x *Executor) claimDir() error {
-	if x.dir != "" {
-		return nil
-	}
-	base, err := filepath.Abs(x.c.Dir)
-	if err != nil {
-		return err
-	}
-	for n := 1; ; n++ {
-		dir := base
-		if n > 1 {
-			dir = fmt.Sprintf("%s-%d", base, n)
-		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return unwritable(err)
-		}
-		lock, err := tryLock(dir)
-		if err != nil {
-			return unwritable(err)
-		}
-		if lock == nil {
-			continue
-		}
-		x.dir, x.lock = dir, lock
-		return sweepFolder(dir)
-	}
-}
-
-// release gives a host's folder back: kept for a look inside, put by for the next job, or removed.
-func (x *Executor) release(h *host, keep bool) error {
-	key := filepath.Base(h.folder)
-	if keep {
-		err := os.WriteFile(filepath.Join(h.folder, keptMark), nil, 0o600)
-		x.leave("")
-		return err // the key stays taken
-	}
-	if h.reusable(x.c.Source) {
-		x.mu.Lock()
-		x.put++
-		folder := filepath.Join(x.dir, ".idle-"+strconv.Itoa(x.put))
-		err := os.Rename(h.folder, folder)
-		if err == nil {
-			x.idle = append(x.idle, idle{folder, filepath.Base(h.workspace)})
-		}
-		x.mu.Unlock()
-		if err == nil {
-			x.leave(key)
-			return nil
-		}
-	}
-	err := removeAll(h.folder)
-	x.leave(key)
-	return err
-}
-
-func (x *Executor) leave(key string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	delete(x.taken, key)
-	x.hosts--
-}
-
-// Close removes what the executor itself has made: folders put by, the lock, and its folder where that is empty. Hosts
-// must be closed before.
-func (x *Executor) Close(context.Context) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.dir == "" {
-		return nil
-	}
-	var errs []error
-	for _, i := range x.idle {
-		errs = append(errs, removeAll(i.folder))
-	}
-	x.idle = nil
-	errs = append(errs, os.Remove(x.lock.Name()), x.lock.Close())
-	_ = os.Remove(x.dir) // stays while kept workspaces are in it
-	x.dir, x.lock = "", nil
-	return errors.Join(errs...)
-}
-
-func unwritable(err error) error {
-	return fault.New(executor.CodeWorkspace, "the workspace cannot be made: %v", err).
-		WithHint("`sluice clean` frees what earlier runs kept")
+// Sweep removes what crashed runs have left: processes of jobs whose run is gone, and the jobs' folders below dirs that
+// no living process has claimed. Kept workspaces stay, and so do processes that a deployment job meant to stay.
+func Sweep(ctx context.Context, dirs ...string) error {
+	return errors.Join(sweepProcesses(ctx), executor.SweepFolders(dirs...))
 }

@@ -3,8 +3,6 @@ package shell
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -15,21 +13,19 @@ import (
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
+	"github.com/sluice-delivery/sluice/internal/edge/executor/script"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"golang.org/x/sys/unix"
 )
 
 // cookieName is the variable by which a job's processes are known, whatever session or parent they have taken. Its value
-// is the pid and start time of the run's process, a random number, and "stay" for jobs whose daemons may live on.
+// is the run's process, a random number, and "stay" for jobs whose daemons may live on.
 const cookieName = "SLUICE_JOB_COOKIE"
 
 func newCookie(stay bool) string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	me := self()
-	c := fmt.Sprintf("%d.%d.%s", me.pid, me.started, hex.EncodeToString(b[:]))
+	c := executor.Owner() + "/" + script.Nonce()
 	if stay {
-		c += ".stay"
+		c += "/stay"
 	}
 	return c
 }
@@ -336,17 +332,8 @@ func sweepProcesses(ctx context.Context) error {
 	return nil
 }
 
-// abandoned says whether a cookie is of a run whose process is gone.
+// abandoned says whether a cookie is of a run whose process is gone, and whose jobs may leave nothing.
 func abandoned(cookie string) bool {
-	parts := strings.Split(cookie, ".")
-	if len(parts) != 3 { // none, or one that may stay
-		return false
-	}
-	pid, err1 := strconv.Atoi(parts[0])
-	started, err2 := strconv.ParseUint(parts[1], 10, 64)
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	owner, ok := readProc(pid)
-	return !ok || owner.started != started
+	owner, rest, ok := strings.Cut(cookie, "/")
+	return ok && !strings.Contains(rest, "/") && executor.OwnerGone(owner)
 }
