@@ -2,6 +2,7 @@ package executortest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -21,6 +22,8 @@ type Harness struct {
 	Executor program.Executor
 	// Shell is the shell that steps run in: "bash" or "sh".
 	Shell string
+	// Run is the id of the run, "test" where it does not matter.
+	Run string
 	// Image is the container that jobs run in, nil on this machine.
 	Image *plan.Container
 	// Env is what every step's environment needs: PATH and HOME.
@@ -62,7 +65,7 @@ func (Source) Objects() []string { return nil }
 func (h *Harness) Open(t *testing.T, change func(*program.Order)) program.Host {
 	t.Helper()
 	o := program.Order{
-		Run: "test", Job: &plan.Job{}, ID: "1", Attempt: 1, Image: h.Image, Env: h.Env, Key: key(t), Project: "group/project",
+		Run: cmp.Or(h.Run, "test"), Job: &plan.Job{}, ID: "1", Attempt: 1, Image: h.Image, Env: h.Env, Key: key(t), Project: "group/project",
 	}
 	if change != nil {
 		change(&o)

@@ -27,7 +27,8 @@ type Options struct {
 	Bash bool
 	// Quiet leaves the echo out.
 	Quiet bool
-	// Out and Err are paths that open the two streams. Empty means the shell's own descriptors 1 and 2 at that time.
+	// Out and Err are words of the shell whose values are paths that open the two streams. Empty means the shell's own
+	// descriptors 1 and 2 at that time.
 	Out, Err string
 	// Nonce makes the marks of this run unlike any other's: hexadecimal digits. See Nonce.
 	Nonce string
@@ -75,10 +76,11 @@ func Compose(commands []string, o Options) *Script {
 // Functions of the script named printf are passed over; its xtrace is not shown; a failure is none of the script's.
 func (o Options) mark(i int) string {
 	print := fmt.Sprintf(`command printf '\036%s %d\036'`, o.Nonce, i)
+	plain := "{ " + print + " >&2; " + print + "; } || :\n"
 	if o.Out == "" {
-		return "{ " + print + " >&2; " + print + "; } || :\n"
+		return plain
 	}
-	return "{ " + print + " >" + Quote(o.Err) + "; " + print + " >" + Quote(o.Out) + "; } 2>/dev/null || :\n"
+	return "{ " + print + " >" + o.Err + "; " + print + " >" + o.Out + "; } 2>/dev/null || " + plain
 }
 
 // shown is what the output says of a command: its first line, as GitLab's runner does it.

@@ -91,12 +91,19 @@ func (h *host) command(r *run, e program.Exec) ([]string, *script.Script, error)
 	if !posix {
 		return h.foreign(shell, own[1:], e)
 	}
-	s := script.Compose(e.Lines, script.Options{Bash: isBash(shell), Quiet: e.Quiet, Out: r.outPath, Err: r.errPath, Nonce: script.Nonce()})
+	s := script.Compose(e.Lines, script.Options{Bash: isBash(shell), Quiet: e.Quiet, Out: quoted(r.outPath), Err: quoted(r.errPath), Nonce: script.Nonce()})
 	if len(s.Text) <= argLimit {
 		return []string{shell, "-c", s.Text}, s, nil
 	}
 	file, err := h.write(s.Text)
 	return []string{shell, "-c", ". " + script.Quote(file)}, s, err
+}
+
+func quoted(path string) string {
+	if path == "" {
+		return ""
+	}
+	return script.Quote(path)
 }
 
 // foreign runs the commands as one file by a program that is no POSIX shell; {0} in its arguments stands for the file. All

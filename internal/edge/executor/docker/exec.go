@@ -1,0 +1,268 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"github.com/sluice-delivery/sluice/internal/edge/executor"
+	"github.com/sluice-delivery/sluice/internal/edge/executor/script"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+	"golang.org/x/sys/unix"
+)
+
+// shells are where GitLab's runner looks for one in an image, in its order.
+var shells = []string{"/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash", "/usr/local/bin/sh", "/usr/bin/sh", "/bin/sh", "/busybox/sh"}
+
+const (
+	scriptName = ".script" // the step's commands, in the private folder
+	startName  = ".start"  // how they are started
+)
+
+// bootstrap is the container's command. It reads how to start the step from the private folder, so that one container
+// serves all steps; it stays the first process, with the streams as they were, and gives what the step has left behind
+// a moment to end by itself.
+func bootstrap(private string) string {
+	return `. ` + script.Quote(path.Join(private, startName)) + `
+n=0
+while [ $n -lt 3 ] && [ $$ -eq 1 ] && kill -0 -1 2>/dev/null; do n=$((n+1)); sleep 0.1 2>/dev/null || sleep 1; done
+exit $code`
+}
+
+// Exec starts the job's container for one step and follows it to its end.
+func (h *host) Exec(ctx context.Context, e program.Exec, out program.Output) (int, error) {
+	if err := context.Cause(ctx); err != nil {
+		return 0, stopped(ctx, err)
+	}
+	if !filepath.IsLocal(e.Dir) && e.Dir != "" {
+		return 0, &program.Error{Failure: program.ConfigurationFailed, Err: fault.New(executor.CodeFolder, "the folder %q lies outside of the project", e.Dir)}
+	}
+	if info, err := os.Stat(filepath.Join(h.folder.Workspace, e.Dir)); err != nil || !info.IsDir() {
+		return 0, &program.Error{Failure: program.SystemFailure, Err: fault.New(executor.CodeFolder, "the step's folder %q is not there", e.Dir)}
+	}
+	if e.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, e.Timeout, &program.Error{
+			Failure: program.ExecutionTimeout, Err: fmt.Errorf("the step took longer than %s", e.Timeout),
+		})
+		defer cancel()
+	}
+	s, err := h.prepare(e, out)
+	if err == nil {
+		var order *script.Order
+		if order, err = script.NewOrder(s, out); err == nil {
+			return h.follow(ctx, order)
+		}
+	}
+	return 0, &program.Error{Failure: program.SystemFailure, Err: err}
+}
+
+// prepare writes the step's script and the way to start it.
+func (h *host) prepare(e program.Exec, out program.Output) (*script.Script, error) {
+	shell := h.shell
+	own := strings.Fields(e.Shell)
+	posix := true
+	if len(own) > 0 {
+		shell = own[0]
+		base := path.Base(shell)
+		posix = len(own) == 1 && (base == "bash" || base == "sh" || base == "dash" || base == "ash")
+	}
+	file := path.Join(h.private(), scriptName)
+	var s *script.Script
+	run := script.Quote(shell) + " -c " + script.Quote(". "+script.Quote(file))
+	if posix {
+		s = script.Compose(e.Lines, script.Options{
+			Bash: path.Base(shell) == "bash", Quiet: e.Quiet, Nonce: script.Nonce(), Out: `/proc/$PPID/fd/1`, Err: `/proc/$PPID/fd/2`,
+		})
+	} else {
+		s = &script.Script{Text: strings.Join(e.Lines, "\n") + "\n"}
+		if !e.Quiet {
+			s.Echo = []string{script.Compose([]string{s.Text}, script.Options{}).Echo[0]}
+		}
+		run = script.Quote(shell)
+		if !strings.Contains(e.Shell, "{0}") {
+			own = append(own, "{0}")
+		}
+		for _, a := range own[1:] {
+			run += " " + script.Quote(strings.ReplaceAll(a, "{0}", file))
+		}
+	}
+	start := h.exports(e.Env, out) + "cd " + script.Quote(path.Join(h.project, e.Dir)) + " || exit 1\n" + run + " </dev/null\ncode=$?\n"
+	for name, text := range map[string]string{scriptName: s.Text, startName: start} {
+		if err := os.WriteFile(filepath.Join(h.folder.Private, name), []byte(text), 0o600); err != nil {
+			return nil, executor.Unwritable(err)
+		}
+	}
+	if h.foreignUser() {
+		return s, openUp(h.folder.Private)
+	}
+	return s, nil
+}
+
+// exports are the step's variables as the shell sets them. Names that a shell cannot have are left out, with a word.
+func (h *host) exports(env []string, out program.Output) string {
+	var b strings.Builder
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		if !isName(name) {
+			say(out, "WARNING: the variable %q is left out: a shell has no such names", name)
+			continue
+		}
+		b.WriteString("export " + name + "=" + script.Quote(value) + "\n")
+	}
+	return b.String()
+}
+
+func isName(s string) bool {
+	for i, c := range []byte(s) {
+		if c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// follow starts the container and hands its output on until it has ended. When the context ends first, the step is asked to
+// end, and killed after the grace.
+func (h *host) follow(ctx context.Context, order *script.Order) (int, error) {
+	own, done := context.WithCancel(context.WithoutCancel(ctx)) // the container must be followed to its end also then
+	defer done()
+	streams, err := h.engine.ContainerAttach(own, h.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return 0, h.failed(err)
+	}
+	defer streams.Close()
+	wait := h.engine.ContainerWait(own, h.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
+	if _, err := h.engine.ContainerStart(own, h.id, client.ContainerStartOptions{}); err != nil {
+		return 0, h.failed(err)
+	}
+	var others sync.WaitGroup
+	defer func() {
+		done()
+		streams.Close()
+		others.Wait()
+	}()
+	copied := make(chan error, 1)
+	others.Go(func() {
+		_, err := stdcopy.StdCopy(feed{order, script.Out}, feed{order, script.Err}, streams.Reader)
+		if e := order.End(); err == nil {
+			err = e
+		}
+		copied <- err
+	})
+	exit, stop, err := h.await(ctx, own, wait, copied, &others)
+	if err == nil && h.x.uid != 0 {
+		err = h.reclaim(own)
+	}
+	switch {
+	case stop != nil:
+		return 0, stopped(ctx, stop)
+	case err != nil:
+		return 0, h.failed(err)
+	}
+	return exit, nil
+}
+
+// feed is one stream of a container's output on its way.
+type feed struct {
+	order  *script.Order
+	stream int
+}
+
+func (f feed) Write(b []byte) (int, error) {
+	if err := f.order.Feed(f.stream, b); err != nil {
+		return 0, &outputError{err}
+	}
+	return len(b), nil
+}
+
+// outputError is a failure of our own output, not of the container's.
+type outputError struct{ err error }
+
+func (e *outputError) Error() string { return "write the job's output: " + e.err.Error() }
+func (e *outputError) Unwrap() error { return e.err }
+
+// await waits for the container's end and for the end of its output. stop is why it was stopped, nil when it was not.
+func (h *host) await(ctx, own context.Context, wait client.ContainerWaitResult, copied <-chan error, others *sync.WaitGroup) (exit int, stop, err error) {
+	done := ctx.Done()
+	var kill, late <-chan time.Time
+	outputEnded, ended := false, false
+	for !ended || !outputEnded {
+		select {
+		case <-done:
+			done, stop = nil, context.Cause(ctx)
+			kill = time.After(h.x.c.Grace)
+			others.Go(func() { h.ask(own) })
+		case <-kill:
+			kill = time.After(5 * time.Second)
+			_, e := h.engine.ContainerKill(own, h.id, client.ContainerKillOptions{Signal: "SIGKILL"})
+			_ = e // it has ended just now, or the next one will reach it
+		case r := <-wait.Result:
+			exit, ended, kill = int(r.StatusCode), true, nil
+			if r.Error != nil {
+				err = errors.New(r.Error.Message)
+			}
+			late = time.After(10 * time.Second) // all writers are gone: the end of the output is on its way
+		case e := <-wait.Error:
+			return 0, stop, errors.Join(e, err)
+		case e := <-copied:
+			outputEnded = true
+			if _, ours := errors.AsType[*outputError](e); ours {
+				err = e
+				_, _ = h.engine.ContainerKill(own, h.id, client.ContainerKillOptions{Signal: "SIGKILL"})
+			} else if e != nil && !errors.Is(e, io.EOF) && !ended {
+				err = e
+			}
+		case <-late:
+			return exit, stop, err
+		}
+	}
+	if exit == 137 && stop == nil && err == nil {
+		err = h.outOfMemory(own)
+	}
+	return exit, stop, err
+}
+
+// outOfMemory says so where the kernel ended the container for its memory.
+func (h *host) outOfMemory(ctx context.Context) error {
+	got, err := h.engine.ContainerInspect(ctx, h.id, client.ContainerInspectOptions{})
+	if err == nil && got.Container.State != nil && got.Container.State.OOMKilled {
+		return fault.New(executor.CodeContainer, "the job used more memory than its container may, and was ended")
+	}
+	return nil
+}
+
+// ask asks everything in the container but the first process to end.
+func (h *host) ask(ctx context.Context) {
+	r, err := h.engine.ExecCreate(ctx, h.id, client.ExecCreateOptions{User: "0", Cmd: []string{h.shell, "-c", "kill -TERM -1; kill -CONT -1"}})
+	if err == nil {
+		_, _ = h.engine.ExecStart(ctx, r.ID, client.ExecStartOptions{Detach: true})
+	}
+}
+
+// failed is the error of an engine that did not do what it should.
+func (h *host) failed(err error) error {
+	if _, ok := errors.AsType[*outputError](err); ok {
+		return &program.Error{Failure: program.SystemFailure, Err: err}
+	}
+	if _, ok := errors.AsType[*fault.Fault](err); ok {
+		return &program.Error{Failure: program.SystemFailure, Err: err}
+	}
+	return &program.Error{Failure: program.SystemFailure, Err: fault.At(executor.CodeContainer, h.order.Image.Place, "the container of %s: %v", h.order.Image.Name, err)}
+}
+
+// unreachable says that this machine has no way to an address at all: rootless engines and those in a virtual machine.
+func unreachable(err error) bool {
+	return errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.ENETUNREACH) || errors.Is(err, os.ErrDeadlineExceeded)
+}
