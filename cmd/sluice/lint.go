@@ -10,6 +10,7 @@ import (
 	sarif "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 )
 
@@ -48,6 +49,12 @@ func (s *streams) lint(cmd *cobra.Command, p *pipelineFlags, write lintFormat) e
 		return err
 	}
 	pl, found := l.compile(cmd.Context())
+	for i, f := range found {
+		if f.Code == gitlab.CodeEmpty || f.Code == gitlab.CodeWorkflow {
+			note := *f
+			found[i] = note.WithSeverity(fault.Note)
+		}
+	}
 	if err := write(s.out, found, l.repo.Root); err != nil {
 		return fmt.Errorf("write the findings: %w", err)
 	}
