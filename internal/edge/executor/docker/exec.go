@@ -25,6 +25,9 @@ import (
 // shells are where GitLab's runner looks for one in an image, in its order.
 var shells = []string{"/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash", "/usr/local/bin/sh", "/usr/bin/sh", "/bin/sh", "/busybox/sh"}
 
+// argLimit is the size up to which a script is given to the shell as an argument; Linux takes 128 KiB.
+const argLimit = 96 << 10
+
 const (
 	scriptName = ".script" // the step's commands, in the private folder
 	startName  = ".start"  // how they are started
@@ -80,11 +83,16 @@ func (h *host) prepare(e program.Exec, out program.Output) (*script.Script, erro
 	}
 	file := path.Join(h.private(), scriptName)
 	var s *script.Script
-	run := script.Quote(shell) + " -c " + script.Quote(". "+script.Quote(file))
+	run := ""
 	if posix {
 		s = script.Compose(e.Lines, script.Options{
 			Bash: path.Base(shell) == "bash", Quiet: e.Quiet, Nonce: script.Nonce(), Out: `/proc/$PPID/fd/1`, Err: `/proc/$PPID/fd/2`,
 		})
+		text := s.Text
+		if len(text) > argLimit {
+			text = ". " + script.Quote(file)
+		}
+		run = script.Quote(shell) + " -c " + script.Quote(text)
 	} else {
 		s = &script.Script{Text: strings.Join(e.Lines, "\n") + "\n"}
 		if !e.Quiet {
