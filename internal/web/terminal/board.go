@@ -122,7 +122,11 @@ func without(ts []*task, t *task) []*task {
 
 // header is a job's line: sign, name, and what there is to say.
 func (b *board) header(m mark, name, text string) string {
-	return strings.TrimRight(b.mark(m)+" "+fit(name, b.column)+"  "+text, " ")
+	return b.headed(m, name, b.column, text)
+}
+
+func (b *board) headed(m mark, name string, column int, text string) string {
+	return strings.TrimRight(b.mark(m)+" "+fit(name, column)+"  "+text, " ")
 }
 
 // frame is the block: failed jobs with their last lines, running ones, those that wait, and how far all is. It has at
@@ -170,7 +174,13 @@ func (b *board) list(columns, rows int, now time.Time) []string {
 
 // grid is the running jobs side by side, for when there are too many to show what they write.
 func (b *board) grid(columns, rows int, now time.Time) []string {
-	cell := b.column + len("* ") + len("  10m 05s  ")
+	longest := 0
+	for _, t := range b.running {
+		longest = max(longest, width(t.name))
+	}
+	const around = len("* ") + len("  10m 05s  ")
+	column := min(longest, max(12, columns/3-around))
+	cell := column + around
 	across := max(1, columns/cell)
 	shown := b.running
 	if len(shown) > across*rows {
@@ -182,7 +192,7 @@ func (b *board) grid(columns, rows int, now time.Time) []string {
 			out = append(out, "")
 		}
 		last := &out[len(out)-1]
-		text := b.header(begun, t.name, b.on(dim, clock(now.Sub(t.since))))
+		text := b.headed(begun, t.name, column, b.on(dim, clock(now.Sub(t.since))))
 		*last += text
 		if i%across < across-1 {
 			*last += strings.Repeat(" ", max(1, cell-width(text)))
@@ -205,7 +215,7 @@ func (b *board) opened(room, columns int) []string {
 	var out []string
 	for i, t := range b.failed {
 		if tails[i] > 0 {
-			out = append(out, b.header(broken, t.name, b.on(red, t.said)))
+			out = append(out, b.header(opened, t.name, b.on(dim, "its last lines")))
 			out = b.lines(out, t, tails[i], columns)
 		}
 	}

@@ -43,6 +43,7 @@ var (
 	passed   = mark{"✔", green}
 	broken   = mark{"✖", red}
 	warned   = mark{"!", yellow}
+	opened   = mark{"▾", red} // a failed job whose line stands above
 	stopped  = mark{"■", yellow}
 	passedBy = mark{"○", dim}
 	asks     = mark{"▶", cyan}

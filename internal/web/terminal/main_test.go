@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"testing"
 
 	"github.com/sluice-delivery/sluice/internal/web/terminal"
@@ -22,6 +23,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	c := make(chan os.Signal, 1) // starts the goroutine for signals, which must not belong to a test's bubble
+	signal.Notify(c, os.Interrupt)
+	signal.Stop(c)
 	os.Exit(m.Run())
 }
 

@@ -33,13 +33,18 @@ func (s *screen) draw(above []byte, block []string, columns, rows int) error {
 		return nil
 	}
 	b := append(s.buf[:0], frameBegin...)
-	if up := min(s.height(columns), rows-1); up > 0 {
+	up := min(s.height(columns), rows-1)
+	if up > 0 {
 		b = fmt.Appendf(b, "\x1b[%dA", up)
 	}
 	b = append(b, '\r')
 	anew := len(above) > 0 || columns != s.columns
 	if anew {
-		b = append(b, eraseBelow...)
+		b = append(b, eraseLine...)
+		if up > 0 {
+			// Erasing from the first row on would make some terminals (tmux) keep what was there in the scrollback.
+			b = append(b, "\r\n"+eraseBelow+"\x1b[1A"...)
+		}
 		b = append(b, above...)
 	}
 	b = append(b, wrapOff...)

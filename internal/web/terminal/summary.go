@@ -26,21 +26,28 @@ func good(s Summary) bool {
 // summary is what stands at the end: what went wrong first, the verdict last, as that is where a person looks. Without
 // all it is only what went wrong and the verdict.
 func (p paper) summary(s Summary, n names, all bool) []byte {
-	b := &page{paper: p, names: n}
-	b.line("")
-	for _, e := range s.Jobs {
-		if e.Job.Status == run.Failed && e.Job.Allowed && all {
-			b.allowed(e)
+	b := &page{paper: p, names: n, gap: all}
+	if all {
+		b.group()
+		for _, e := range s.Jobs {
+			if e.Job.Status == run.Failed && e.Job.Allowed {
+				b.allowed(e)
+			}
 		}
 	}
 	for _, e := range s.Jobs {
 		if e.Job.Status == run.Failed && !e.Job.Allowed {
+			b.group()
 			b.failure(e)
 		}
 	}
 	if all {
+		b.group()
 		b.manual(s)
+		b.group()
 		b.facts(s)
+	} else {
+		b.group()
 	}
 	b.verdict(s, all)
 	return b.Bytes()
@@ -51,9 +58,17 @@ type page struct {
 	paper
 	bytes.Buffer
 	names names
+	gap   bool // before the next line
 }
 
+// group sets what follows apart from what stands there.
+func (b *page) group() { b.gap = b.gap || b.Len() > 0 }
+
 func (b *page) line(text string) {
+	if b.gap {
+		b.WriteByte('\n')
+		b.gap = false
+	}
 	b.WriteString(strings.TrimRight(text, " "))
 	b.WriteByte('\n')
 }
@@ -94,7 +109,6 @@ func (b *page) failure(e Ended) {
 	if e.Rerun != "" {
 		b.line("  " + b.on(dim, "again") + " " + clean(e.Rerun))
 	}
-	b.line("")
 }
 
 // manual names the jobs that wait for a person, with what plays them.
@@ -175,12 +189,13 @@ func (b *page) row(r report.Row) string {
 	}
 }
 
-// reasonsOf counts the jobs in a state by the reason why they are in it, the most frequent first.
+// reasonsOf counts the jobs in a state by the reason why they are in it, the most frequent first. What a person left
+// out is no news.
 func reasonsOf(jobs []Ended, s run.Status) []string {
 	counts := map[string]int{}
 	var order []string
 	for _, e := range jobs {
-		if e.Job.Status != s {
+		if e.Job.Status != s || e.Job.Unselected {
 			continue
 		}
 		reason := clean(e.Job.Reason)
@@ -214,6 +229,9 @@ func (b *page) verdict(s Summary, all bool) {
 func verdictOf(s Summary) (mark, string) {
 	switch s.Status {
 	case run.Success:
+		if slices.ContainsFunc(s.Jobs, func(e Ended) bool { return e.Job.Status == run.Failed }) {
+			return passed, "passed with warnings"
+		}
 		return passed, "passed"
 	case run.Failed:
 		return broken, "failed"
@@ -230,43 +248,42 @@ func verdictOf(s Summary) (mark, string) {
 
 // tally counts the jobs by what became of them. Where all went well that is one number.
 func tally(s Summary) []string {
-	var failed, allowed, canceled, succeeded, manual, skipped, left int
+	kinds := []string{"failed", "canceled", "succeeded", "allowed to fail", "manual", "skipped", "not done"}
+	counts := map[string]int{}
+	jobs := 0
 	for _, e := range s.Jobs {
-		switch e.Job.Status {
-		case run.Failed:
-			if e.Job.Allowed {
-				allowed++
-			} else {
-				failed++
-			}
-		case run.Canceled:
-			canceled++
-		case run.Success:
-			succeeded++
-		case run.Manual:
-			manual++
-		case run.Skipped:
-			skipped++
-		default:
-			left++
+		if !e.Job.Unselected {
+			counts[kindOf(e.Job)]++
+			jobs++
 		}
 	}
-	if succeeded == len(s.Jobs) && s.Status == run.Success {
-		return []string{count(succeeded, "job", "jobs")}
+	if n := counts["succeeded"]; n == jobs && s.Status == run.Success {
+		return []string{count(n, "job", "jobs")}
 	}
 	var out []string
-	for _, c := range []struct {
-		n    int
-		what string
-	}{
-		{failed, "failed"}, {canceled, "canceled"}, {succeeded, "succeeded"}, {allowed, "allowed to fail"},
-		{manual, "manual"}, {skipped, "skipped"}, {left, "not done"},
-	} {
-		if c.n > 0 {
-			out = append(out, fmt.Sprintf("%d %s", c.n, c.what))
+	for _, kind := range kinds {
+		if n := counts[kind]; n > 0 {
+			out = append(out, fmt.Sprintf("%d %s", n, kind))
 		}
 	}
 	return out
+}
+
+// kindOf is what became of a job, in the words of the tally.
+func kindOf(j run.Job) string {
+	switch j.Status {
+	case run.Failed:
+		if j.Allowed {
+			return "allowed to fail"
+		}
+		return "failed"
+	case run.Success:
+		return "succeeded"
+	case run.Canceled, run.Manual, run.Skipped:
+		return string(j.Status)
+	default:
+		return "not done"
+	}
 }
 
 func join(between string, parts ...string) string {

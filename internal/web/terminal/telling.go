@@ -111,6 +111,9 @@ var reasons = map[string]string{
 // why is how an attempt failed: with an exit code where its script ended by itself, else with the reason.
 func why(failure string, exit *int, reason string) string {
 	reason = clean(reason)
+	if end, ok := strings.CutPrefix(reason, "the child pipeline: "); ok {
+		reason = "its child pipeline " + end
+	}
 	if exit != nil && *exit != 0 && (failure == "" || failure == string(program.ScriptFailure)) {
 		code := fmt.Sprintf("exit code %d", *exit)
 		if reason == "" || strings.Contains(reason, code) {
