@@ -63,8 +63,7 @@ func (h *host) start(r *run, e program.Exec) error {
 	if err != nil {
 		return err
 	}
-	env := make([]string, 0, len(e.Env)+1)
-	env = append(append(env, e.Env...), cookieName+"="+h.cookie)
+	env := h.environment(e.Env)
 	if r.order, err = script.NewOrder(s, r.out); err != nil {
 		return err
 	}
@@ -73,6 +72,23 @@ func (h *host) start(r *run, e program.Exec) error {
 		return explain(err, argv, env, dir)
 	}
 	return nil
+}
+
+// environment is the step's, with what we must add: the cookie by which we find its processes, and the end of git's
+// search for a repository. Without that, git in a workspace that has none (GIT_STRATEGY none) would go up the folders and
+// find the user's.
+func (h *host) environment(step []string) []string {
+	const ceiling = "GIT_CEILING_DIRECTORIES="
+	env := make([]string, 0, len(step)+2)
+	end := ceiling + h.folder.Path
+	for _, kv := range step {
+		if own, ok := strings.CutPrefix(kv, ceiling); ok {
+			end += ":" + own
+			continue
+		}
+		env = append(env, kv)
+	}
+	return append(env, end, cookieName+"="+h.cookie)
 }
 
 // command is what to start: the shell with the script as an argument, or as a file where it is long or where the

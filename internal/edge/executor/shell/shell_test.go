@@ -27,7 +27,7 @@ func TestContract(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "work")
 		x := shell.New(shell.Config{Dir: dir, Source: executortest.Source{}, Grace: 300 * time.Millisecond})
 		return &executortest.Harness{
-			Executor: x, Shell: "bash", Env: env, Adds: []string{"SLUICE_JOB_COOKIE"},
+			Executor: x, Shell: "bash", Env: env, Adds: []string{"SLUICE_JOB_COOKIE", "GIT_CEILING_DIRECTORIES"},
 			Left: func(t *testing.T) []string {
 				if err := x.Close(context.Background()); err != nil {
 					t.Error(err)
@@ -273,5 +273,39 @@ func TestOtherShells(t *testing.T) {
 	}
 	if _, err := h.Exec(t.Context(), program.Exec{Shell: "no-such-shell", Env: env}, &executortest.Recorder{}); fault.CodeOf(err) != executor.CodeNoShell {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestGitOfAnEmptyWorkspaceDoesNotFindTheUsers(t *testing.T) {
+	repo := t.TempDir()
+	if out, err := exec.Command("git", "-C", repo, "init", "-q").CombinedOutput(); err != nil {
+		t.Fatalf("%s", out)
+	}
+	x := shell.New(shell.Config{Dir: filepath.Join(repo, ".sluice", "work"), Source: executortest.Source{}})
+	defer x.Close(context.Background())
+	h := open(t, x, program.Order{Key: "a", Checkout: "none"})
+	defer h.Close(context.Background(), false)
+	if exit, out := run(t, h, "git rev-parse --git-dir"); exit == 0 {
+		t.Errorf("git found %s", out)
+	}
+	if exit, _ := run(t, h, "git init -q . && git rev-parse --git-dir"); exit != 0 {
+		t.Error("git does not find a repository of the job's own")
+	}
+}
+
+func TestARunInsideAJobLeavesNothing(t *testing.T) {
+	x := shell.New(shell.Config{Dir: filepath.Join(t.TempDir(), "work"), Source: executortest.Source{}})
+	defer x.Close(context.Background())
+	h := open(t, x, program.Order{Key: "a"})
+	defer h.Close(context.Background(), false)
+	inner := filepath.Join(t.TempDir(), "work")
+	_, out := run(t, h, "TEST_CRASHING_RUN="+inner+" "+os.Args[0]+" & until test -e "+inner+"/ready; do sleep 0.01; done; kill -9 $!; cat "+inner+"/pid*")
+	for pid := range strings.FieldsSeq(out) {
+		if pidLives(pid) {
+			t.Errorf("process %s of the inner run is still there", pid)
+		}
+	}
+	if err := shell.Sweep(t.Context(), inner); err != nil {
+		t.Error(err)
 	}
 }

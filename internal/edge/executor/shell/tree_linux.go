@@ -162,7 +162,7 @@ func (h *host) left(leader int) []proc {
 		case h.order.Outlive || p.session == self().session || p.started < self().started:
 		case p.cookie() == h.cookie:
 			mine[p.pid] = true
-		case alone && p.parent == os.Getpid() && p.orphaned() && p.cookie() == "":
+		case alone && p.parent == os.Getpid() && p.orphaned() && masterless(p.cookie()):
 			mine[p.pid] = true
 		}
 	}
@@ -176,6 +176,13 @@ func (h *host) left(leader int) []proc {
 	}
 	delete(mine, os.Getpid())
 	return slices.DeleteFunc(all, func(p proc) bool { return !mine[p.pid] })
+}
+
+// masterless says whether a cookie is of no job of this process: there is none, or it is of another run, one that a job
+// of ours ran inside. Daemons that such a run's deployments left stay.
+func masterless(cookie string) bool {
+	owner, rest, _ := strings.Cut(cookie, "/")
+	return owner != executor.Owner() && !strings.Contains(rest, "/")
 }
 
 // ask asks all of a step to end, its shell too.
@@ -227,7 +234,7 @@ func (h *host) hasOrphans(leader int) bool {
 			continue
 		}
 		c := p.cookie()
-		found = found || p.session == leader || c == h.cookie || c == "" && h.alone()
+		found = found || p.session == leader || c == h.cookie || masterless(c) && h.alone()
 	}
 	return found
 }
