@@ -149,7 +149,11 @@ func (c *compiler) candidates(ctx context.Context, globs []*pattern.Glob) ([]str
 	}
 	var out []string
 	for _, g := range globs {
-		found, err := c.elsewhere.Glob(ctx, g.String())
+		text := g.String()
+		if strings.HasSuffix(text, "/") {
+			text += "**"
+		}
+		found, err := c.elsewhere.Glob(ctx, text)
 		if err != nil {
 			return nil, err
 		}

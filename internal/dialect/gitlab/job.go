@@ -194,7 +194,7 @@ func (c *compiler) environment(k *keyword.Job, sc *scope) *plan.Environment {
 	}
 	out := &plan.Environment{
 		Name: sc.filled(e.Name.Value), URL: e.URL.Value, Action: e.Action.Value, OnStop: e.OnStop.Value,
-		Tier: e.Tier.Value, Kubernetes: e.Kubernetes != nil, Place: e.Place,
+		Tier: sc.filled(e.Tier.Value), Kubernetes: e.Kubernetes != nil, Place: e.Place,
 	}
 	if out.Action == "" {
 		out.Action = "start"

@@ -167,14 +167,19 @@ func (s *seed) mayLoop(sc *scope) bool {
 	return false
 }
 
-// spanOf is a length of time of the file, with its variables filled in.
+// spanOf is a length of time of the file, with its variables filled in; 0 where that leaves nothing or never. A text that
+// is no length of time is only known now: GitLab then goes on without one, and the fault is a warning.
 func spanOf(s keyword.Span, sc *scope) (time.Duration, *fault.Fault) {
 	if !s.Variable {
 		return s.Duration, nil
 	}
-	d, err := keyword.Duration(sc.filled(s.Text))
+	text := strings.TrimSpace(sc.filled(s.Text))
+	if text == "" || text == "never" {
+		return 0, nil
+	}
+	d, err := keyword.Duration(text)
 	if err != nil {
-		return 0, fault.At(CodeDuration, s.Place, "%q is no length of time", sc.filled(s.Text)).
+		return 0, fault.At(CodeDuration, s.Place, "%q is no length of time", text).WithSeverity(fault.Warning).
 			WithHint("write it like `1 day` or `2h 30m`")
 	}
 	return d, nil

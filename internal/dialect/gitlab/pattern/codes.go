@@ -3,6 +3,7 @@ package pattern
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 )
@@ -49,6 +50,6 @@ func tooLarge(at fault.Place, text string) *fault.Fault {
 }
 
 func contains(sorted []string, s string) bool {
-	_, ok := slices.BinarySearch(sorted, s)
-	return ok
+	at, ok := slices.BinarySearch(sorted, s)
+	return ok || strings.HasSuffix(s, "/") && len(s) > 1 && at < len(sorted) && strings.HasPrefix(sorted[at], s)
 }

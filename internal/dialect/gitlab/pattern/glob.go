@@ -84,7 +84,8 @@ func Changed(globs []*Glob, paths []string) (glob, path string, ok bool) {
 	return "", "", false
 }
 
-// Exists reports whether one of the globs matches one of the files, and which pair did. A glob without wildcards is a
+// Exists reports whether one of the globs matches one of the files, and which pair did. A glob that ends with a slash
+// asks for a folder, which is there when a file lies in it; folders match no other glob. A glob without wildcards is a
 // look-up in files, which must be sorted. After MaxComparisons comparisons of globs with wildcards the clause counts as
 // matched, and the pair is empty.
 func Exists(globs []*Glob, files []string) (glob, path string, ok bool) {
@@ -98,7 +99,11 @@ func Exists(globs []*Glob, files []string) (glob, path string, ok bool) {
 		if Literal(g.text) {
 			continue
 		}
-		for _, f := range files {
+		candidates := files
+		if strings.HasSuffix(g.text, "/") {
+			candidates = folders(files)
+		}
+		for _, f := range candidates {
 			if n++; n > MaxComparisons {
 				return "", "", true
 			}
@@ -108,6 +113,19 @@ func Exists(globs []*Glob, files []string) (glob, path string, ok bool) {
 		}
 	}
 	return "", "", false
+}
+
+// folders are the folders that files lie in, each with a slash at its end.
+func folders(files []string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, f := range files {
+		for at := strings.LastIndexByte(f, '/'); at > 0 && !seen[f[:at+1]]; at = strings.LastIndexByte(f[:at], '/') {
+			seen[f[:at+1]] = true
+			out = append(out, f[:at+1])
+		}
+	}
+	return out
 }
 
 // Literal reports whether a text has no wildcard of a glob, so that it names one path.

@@ -113,7 +113,8 @@ func TestChanged(t *testing.T) {
 
 func TestExists(t *testing.T) {
 	files := []string{"Dockerfile", "a/b.go", "z"}
-	for text, want := range map[string]string{"Dockerfile": "Dockerfile", "*/*.go": "a/b.go", "missing": "", "*.go": "", "[!a]": "z"} {
+	for text, want := range map[string]string{"Dockerfile": "Dockerfile", "*/*.go": "a/b.go", "missing": "", "*.go": "", "[!a]": "z",
+		"a/": "a/", "a": "", "z/": "", "/": "", "b/": "", "*/": "a/", "**/": "a/", "a/b.go/": "", "[b-z]/": ""} {
 		if _, got, ok := pattern.Exists([]*pattern.Glob{glob(t, "none/*"), glob(t, text)}, files); got != want || ok != (want != "") {
 			t.Errorf("%s: %q %v", text, got, ok)
 		}
