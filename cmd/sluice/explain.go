@@ -37,6 +37,7 @@ job waits for, and what it would restore and save. With a code (SL1042), say wha
 			if err != nil {
 				return err
 			}
+			s.tell(l)
 			return explainJob(s.out, compiled, names[0])
 		},
 	}

@@ -79,6 +79,9 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	if l.view, err = s.newView(r); err != nil {
 		return err
 	}
+	if r.progress != "quiet" {
+		s.tell(pl)
+	}
 	l.view.Begin(l.head())
 	status, driveErr := l.drive(ctx, choice, state)
 	summary := l.summary(ctx, status, time.Since(began))

@@ -37,6 +37,7 @@ func newPlan(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			s.tell(l)
 			return write(s.out, compiled)
 		},
 	}

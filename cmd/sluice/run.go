@@ -170,6 +170,9 @@ func (s *streams) runOnce(ctx context.Context, r *runFlags, jobs []string) error
 	if err != nil {
 		return err
 	}
+	if r.list || r.dryRun {
+		s.tell(l)
+	}
 	switch {
 	case r.list:
 		return s.list(p, choice, r)
@@ -179,7 +182,10 @@ func (s *streams) runOnce(ctx context.Context, r *runFlags, jobs []string) error
 	return s.local(ctx, r, l, p, choice, snap)
 }
 
-// compiled is the plan, its remarks told; mistakes end the command.
+// tell says what was found in a file that can be run all the same.
+func (s *streams) tell(l *pipeline) { writeFaults(s.err, l.remarks, l.repo.Root) }
+
+// compiled is the plan, its remarks kept; mistakes end the command.
 func (s *streams) compiled(ctx context.Context, l *pipeline) (*plan.Plan, error) {
 	p, found := l.compile(ctx)
 	l.remarks = found
