@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,13 +21,20 @@ type JSON struct {
 	due     bool // a flush is under way
 	closed  bool
 	err     error
-	partial map[string][]byte     // pieces of long lines, by job and stream
+	partial map[output][]byte     // pieces of long lines
 	last    map[string]run.Status // of each job by ID, as told
+	line    []byte                // being written
+}
+
+// output is a stream of a job.
+type output struct {
+	job    string
+	stream program.Stream
 }
 
 // NewJSON writes to w.
 func NewJSON(w io.Writer) *JSON {
-	v := &JSON{out: bufio.NewWriterSize(w, 64<<10), partial: map[string][]byte{}, last: map[string]run.Status{}}
+	v := &JSON{out: bufio.NewWriterSize(w, 64<<10), partial: map[output][]byte{}, last: map[string]run.Status{}}
 	v.encode = json.NewEncoder(v.out)
 	v.encode.SetEscapeHTML(false)
 	return v
@@ -46,14 +52,6 @@ type jobEvent struct {
 	ID           string            `json:"id,omitempty"`
 	Matrix       map[string]string `json:"matrix,omitempty"`
 	Attempt      int               `json:"attempt,omitempty"`
-}
-
-// logEvent tells a line of a job's output.
-type logEvent struct {
-	Type   string         `json:"type"`
-	Job    string         `json:"job"`
-	Line   string         `json:"line"`
-	Stream program.Stream `json:"stream"`
 }
 
 // pipelineEvent tells the end.
@@ -114,18 +112,36 @@ func (v *JSON) tell(id string, e jobEvent) {
 func (v *JSON) Line(l Line) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	key := l.Job + "\x00" + string(l.Stream)
 	text := l.Text
-	if held, ok := v.partial[key]; ok || l.More {
-		held = append(held, text...)
-		if l.More && len(held) < maxJSONLine {
-			v.partial[key] = held
-			return
+	if len(v.partial) > 0 || l.More {
+		from := output{l.Job, l.Stream}
+		if held, ok := v.partial[from]; ok || l.More {
+			held = append(held, text...)
+			if l.More && len(held) < maxJSONLine {
+				v.partial[from] = held
+				return
+			}
+			delete(v.partial, from)
+			text = held
 		}
-		delete(v.partial, key)
-		text = held
 	}
-	v.write(logEvent{Type: "log", Job: l.Name, Line: strings.ToValidUTF8(string(text), "\uFFFD"), Stream: l.Stream})
+	v.log(l.Name, text, l.Stream)
+}
+
+// log writes the event of a line. Jobs write millions of them, so this one is put together by hand.
+func (v *JSON) log(job string, text []byte, stream program.Stream) {
+	b := append(v.line[:0], `{"type":"log","job":`...)
+	b = quote(b, job)
+	b = append(b, `,"line":`...)
+	b = quote(b, text)
+	b = append(b, `,"stream":`...)
+	b = quote(b, string(stream))
+	b = append(b, "}\n"...)
+	if v.line = b; cap(v.line) > maxJSONLine {
+		v.line = nil
+	}
+	_, err := v.out.Write(b)
+	v.wrote(err)
 }
 
 // maxJSONLine is the longest line of one event, in bytes; a longer one becomes several events.
@@ -146,8 +162,10 @@ func (v *JSON) Close(s Summary) error {
 	return v.err
 }
 
-func (v *JSON) write(e any) {
-	err := v.encode.Encode(e)
+func (v *JSON) write(e any) { v.wrote(v.encode.Encode(e)) }
+
+// wrote keeps the first error, and sees to it that what is in the buffer gets out soon.
+func (v *JSON) wrote(err error) {
 	if err != nil && v.err == nil {
 		v.err = err
 	}

@@ -101,7 +101,7 @@ func (b *page) allowed(e Ended) {
 func (b *page) failure(e Ended) {
 	b.line(b.mark(broken) + " " + b.on(bold, b.names.of(e.Job)) + " " + b.outcome(e))
 	for _, t := range e.Tail[max(0, len(e.Tail)-tailLines):] {
-		b.line("  " + b.on(dim, "│") + " " + cut(clean(t), tailWide))
+		b.line("  " + b.on(dim, "│") + " " + cut(plainLine([]byte(t)), tailWide))
 	}
 	if e.Log != "" {
 		b.line("  " + b.on(dim, "log  ") + " " + clean(e.Log))

@@ -1,0 +1,73 @@
+package terminal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
+	"github.com/sluice-delivery/sluice/internal/web/terminal"
+)
+
+// logEvent is the contract's event of a line, as encoding/json writes it.
+type logEvent struct {
+	Type   string `json:"type"`
+	Job    string `json:"job"`
+	Line   string `json:"line"`
+	Stream string `json:"stream"`
+}
+
+// FuzzLogEvents: the event of a line, which is put together by hand, is what encoding/json would have written.
+func FuzzLogEvents(f *testing.F) {
+	for _, text := range texts {
+		f.Add("job "+text, []byte(text), uint(2))
+	}
+	f.Add("<&>", []byte("\u2028\u2029 \x00\x1f\x7f\x80 \xe2\x80"), uint(1))
+	f.Fuzz(func(t *testing.T, job string, text []byte, at uint) {
+		var got, want bytes.Buffer
+		v := terminal.NewJSON(&got)
+		cut := int(at % uint(len(text)+1))
+		v.Line(terminal.Line{Job: "a", Name: job, Stream: program.Stderr, Text: text[:cut], More: true})
+		v.Line(terminal.Line{Job: "a", Name: job, Stream: program.Stderr, Text: text[cut:]})
+		if err := v.Close(terminal.Summary{Status: run.Success}); err != nil {
+			t.Fatal(err)
+		}
+		encoder := json.NewEncoder(&want)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(logEvent{"log", job, string(text), "stderr"}); err != nil {
+			t.Fatal(err)
+		}
+		want.WriteString("{\"type\":\"pipeline\",\"status\":\"success\"}\n")
+		if got.String() != want.String() {
+			t.Errorf("got  %s\nwant %s", got.String(), want.String())
+		}
+	})
+}
+
+// TestLongLines: a line of a few megabytes is one event; a longer one is several, so that memory stays flat.
+func TestLongLines(t *testing.T) {
+	var out bytes.Buffer
+	v := terminal.NewJSON(&out)
+	piece := bytes.Repeat([]byte("x"), 64<<10)
+	for range 100 {
+		v.Line(terminal.Line{Job: "a", Name: "a", Stream: program.Stdout, Text: piece, More: true})
+	}
+	v.Line(terminal.Line{Job: "a", Name: "a", Stream: program.Stdout, Text: []byte("end")})
+	if err := v.Close(terminal.Summary{Status: run.Success}); err != nil {
+		t.Fatal(err)
+	}
+	var sizes []int
+	for line := range bytes.Lines(out.Bytes()) {
+		var e logEvent
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Type == "log" {
+			sizes = append(sizes, len(e.Line))
+		}
+	}
+	if len(sizes) != 2 || sizes[0] != 4<<20 || sizes[1] != 100*(64<<10)-4<<20+3 {
+		t.Errorf("lines of %d bytes", sizes)
+	}
+}
