@@ -98,7 +98,7 @@ a:
     - trap 'echo ready again' TERM INT
     - echo $$ > `+pid+`
     - echo ready
-    - while :; do sleep 0.05; done
+    - while :; do sleep 0.05 || true; done
 `)
 	began := time.Now()
 	h := interrupt(t, dir, syscall.SIGINT, syscall.SIGINT)

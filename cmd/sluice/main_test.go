@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden parts of scripts and
 
 // TestMain puts the command sluice on the PATH of every test: this binary, which then runs main.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sluice": main})
+	testscript.Main(m, map[string]func(){"sluice": main, "measured": measured})
 }
 
 // gitEnv makes what git does the same on every machine and at every time.

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -30,36 +31,54 @@ func (s Select) Files(tree fs.FS) ([]string, error) {
 
 // Match adds what one pattern selects to set and returns how many paths it matched, excluded ones included.
 func (s Select) Match(tree fs.FS, pattern string, set map[string]bool) (int, error) {
-	clean, ok := Clean(pattern)
-	if !ok {
-		return 0, nil
-	}
 	n := 0
-	add := func(p string, d fs.DirEntry) {
-		if d.IsDir() || !d.Type().IsRegular() && d.Type()&fs.ModeSymlink == 0 {
+	err := Each(tree, pattern, func(p string, d fs.DirEntry) {
+		if !d.Type().IsRegular() && d.Type()&fs.ModeSymlink == 0 {
 			return
 		}
 		n++
 		if !s.Excluded(p) {
 			set[p] = true
 		}
+	})
+	return n, err
+}
+
+// Each gives everything that one pattern matches and, of a folder, everything below it, whatever its kind; a path may
+// come more than once. A folder that cannot be listed is given without what is in it, as gitlab-runner does.
+func Each(tree fs.FS, pattern string, give func(p string, d fs.DirEntry)) error {
+	clean, ok := Clean(pattern)
+	if !ok {
+		return nil
 	}
-	err := doublestar.GlobWalk(tree, clean, func(p string, d fs.DirEntry) error {
-		if !d.IsDir() {
-			add(p, d)
-			return nil
-		}
-		return fs.WalkDir(tree, p, func(below string, d fs.DirEntry, err error) error {
-			if err == nil {
-				add(below, d)
+	below := func(p string) error {
+		return fs.WalkDir(tree, p, func(p string, d fs.DirEntry, err error) error {
+			switch {
+			case err == nil:
+				give(p, d)
+			case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+				return nil
 			}
 			return err
 		})
+	}
+	if !strings.ContainsAny(clean, `*?[{\`) {
+		return below(clean) // a link is taken as it is, wherever it points
+	}
+	err := doublestar.GlobWalk(tree, clean, func(p string, d fs.DirEntry) error {
+		if !d.IsDir() {
+			give(p, d)
+			return nil
+		}
+		if err := below(p); err != nil {
+			return err
+		}
+		return fs.SkipDir
 	}, doublestar.WithNoFollow())
 	if err != nil {
-		return n, fmt.Errorf("match %q: %w", pattern, err)
+		return fmt.Errorf("match %q: %w", pattern, err)
 	}
-	return n, nil
+	return nil
 }
 
 // Excluded reports whether a path is taken out again.

@@ -187,6 +187,9 @@ func TestFilesOfRootBecomeOurs(t *testing.T) {
 	b := setup(t)
 	b.SetUser(4343)
 	h, _ := b.open(t, program.Order{Image: image(busybox)})
+	if _, out := exec1(t, h, "echo $GIT_CONFIG_COUNT $GIT_CONFIG_KEY_0"); out != "1 safe.directory\n" {
+		t.Errorf("git is told %q", out)
+	}
 	exec1(t, h, "echo x >made; mkdir -m 700 d; echo y >d/y; ln -s /etc/passwd link")
 	for _, name := range []string{"made", "d", "d/y", "link"} {
 		info, err := os.Lstat(filepath.Join(h.Paths().Workspace, name))

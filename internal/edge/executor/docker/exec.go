@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -106,7 +108,7 @@ func (h *host) prepare(e program.Exec, out program.Output) (*script.Script, erro
 			run += " " + script.Quote(strings.ReplaceAll(a, "{0}", file))
 		}
 	}
-	start := h.exports(e.Env, out) + "cd " + script.Quote(path.Join(h.project, e.Dir)) + " || exit 1\n" + run + " </dev/null\ncode=$?\n"
+	start := h.exports(h.trusting(e.Env), out) + "cd " + script.Quote(path.Join(h.project, e.Dir)) + " || exit 1\n" + run + " </dev/null\ncode=$?\n"
 	for name, text := range map[string]string{scriptName: s.Text, startName: start} {
 		if err := os.WriteFile(filepath.Join(h.folder.Private, name), []byte(text), 0o600); err != nil {
 			return nil, executor.Unwritable(err)
@@ -116,6 +118,21 @@ func (h *host) prepare(e program.Exec, out program.Output) (*script.Script, erro
 		return s, openUp(h.folder.Private)
 	}
 	return s, nil
+}
+
+// trusting adds git's leave to work in the project where its files belong to us and the job runs as another user, root
+// mostly: git would refuse it ("dubious ownership"). The setting is git's own, by environment.
+func (h *host) trusting(env []string) []string {
+	user, _, _ := strings.Cut(h.user, ":")
+	if user == "" || user == "root" {
+		user = "0"
+	}
+	if user == strconv.Itoa(h.x.uid) {
+		return env
+	}
+	n, _ := strconv.Atoi(string(variable(env, "GIT_CONFIG_COUNT")))
+	i := strconv.Itoa(n)
+	return append(slices.Clip(env), "GIT_CONFIG_COUNT="+strconv.Itoa(n+1), "GIT_CONFIG_KEY_"+i+"=safe.directory", "GIT_CONFIG_VALUE_"+i+"=*")
 }
 
 // exports are the step's variables as the shell sets them. Names that a shell cannot have are left out, with a word.
