@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -205,9 +206,9 @@ func TestFilesOfRootBecomeOurs(t *testing.T) {
 func TestSweepRemovesWhatACrashLeft(t *testing.T) {
 	b := setup(t)
 	alive, dead := executor.Owner(), "1."+strings.SplitN(executor.Owner(), ".", 2)[1] // the pid is another process's now
-	for _, owner := range []string{alive, dead} {
+	for i, owner := range []string{alive, dead} {
 		labels := map[string]string{"dev.sluice.run": b.run, "dev.sluice.job": "x", "dev.sluice.owner": owner}
-		n, err := b.engine.NetworkCreate(t.Context(), "sluice-sweep-"+b.run+owner[:1], client.NetworkCreateOptions{Labels: labels})
+		n, err := b.engine.NetworkCreate(t.Context(), fmt.Sprint("sluice-sweep-", b.run, "-", i), client.NetworkCreateOptions{Labels: labels})
 		if err != nil {
 			t.Fatal(err)
 		}

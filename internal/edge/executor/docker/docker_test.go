@@ -125,11 +125,17 @@ func bashFiles(t *testing.T) []string {
 	return files
 }
 
+// runID makes a run's id of its folder, which no other test on the machine has.
+func runID(dir string) string {
+	parent := filepath.Dir(dir)
+	return filepath.Base(filepath.Dir(parent)) + "-" + filepath.Base(parent)
+}
+
 // left lists what carries our label in the engine, and what is in the folder.
 func left(t *testing.T, c *client.Client, dir string) []string {
 	t.Helper()
 	ctx := context.Background()
-	filter := client.Filters{}.Add("label", "dev.sluice.run="+filepath.Base(filepath.Dir(dir)))
+	filter := client.Filters{}.Add("label", "dev.sluice.run="+runID(dir))
 	var out []string
 	containers, err := c.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
 	if err != nil {
@@ -158,7 +164,7 @@ func TestContract(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "work")
 				x := docker.New(docker.Config{Dir: dir, Source: executortest.Source{}, Grace: time.Second})
 				return &executortest.Harness{
-					Executor: x, Shell: shell, Run: filepath.Base(filepath.Dir(dir)), Env: []string{"CI=true"}, Adds: []string{"PATH", "HOME", "HOSTNAME"},
+					Executor: x, Shell: shell, Run: runID(dir), Env: []string{"CI=true"}, Adds: []string{"PATH", "HOME", "HOSTNAME"},
 					Image: &plan.Container{Name: name, PullPolicy: []string{"never"}},
 					Left: func(t *testing.T) []string {
 						if err := x.Close(context.Background()); err != nil {
