@@ -35,7 +35,7 @@ func setup(t *testing.T) *bench {
 	c := engine(t)
 	images(t, c)
 	dir := filepath.Join(t.TempDir(), "work")
-	b := &bench{docker.New(docker.Config{Dir: dir, Source: executortest.Source{}, Grace: time.Second, ServiceWait: 5 * time.Second}), c, filepath.Base(filepath.Dir(dir)), dir}
+	b := &bench{docker.New(docker.Config{Dir: dir, Source: executortest.Source{}, Grace: time.Second, ServiceWait: 5 * time.Second}), c, runID(dir), dir}
 	t.Cleanup(func() {
 		if err := b.Close(context.Background()); err != nil {
 			t.Error(err)

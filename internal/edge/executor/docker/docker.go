@@ -40,6 +40,8 @@ type Config struct {
 	ServiceWait time.Duration
 	// Host is the engine's address; "" means DOCKER_HOST, else the usual socket.
 	Host string
+	// Hurry, once closed, ends every grace: what is being stopped is killed. nil: never.
+	Hurry <-chan struct{}
 }
 
 // Executor is the Docker executor. Close it after the last host.

@@ -222,6 +222,7 @@ func (e *outputError) Unwrap() error { return e.err }
 func (h *host) await(ctx, own context.Context, wait client.ContainerWaitResult, copied <-chan error, others *sync.WaitGroup) (exit int, stop, err error) {
 	done := ctx.Done()
 	var kill, late <-chan time.Time
+	var hurry <-chan struct{} // only once it is being stopped
 	outputEnded, ended := false, false
 	for !ended || !outputEnded {
 		select {
@@ -229,6 +230,9 @@ func (h *host) await(ctx, own context.Context, wait client.ContainerWaitResult, 
 			done, stop = nil, context.Cause(ctx)
 			kill = time.After(h.x.c.Grace)
 			others.Go(func() { h.ask(own) })
+			hurry = h.x.c.Hurry
+		case <-hurry:
+			hurry, kill = nil, time.After(0)
 		case <-kill:
 			kill = time.After(5 * time.Second)
 			_, e := h.engine.ContainerKill(own, h.id, client.ContainerKillOptions{Signal: "SIGKILL"})

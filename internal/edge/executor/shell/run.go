@@ -155,7 +155,7 @@ func (r *run) follow(ctx context.Context) int {
 // patience is how long to wait for something to happen before looking after things.
 func (r *run) patience() time.Duration {
 	if r.stop != nil {
-		return max(0, time.Until(r.killAt))
+		return min(max(0, time.Until(r.killAt)), 100*time.Millisecond) // Hurry wakes nobody: it is looked at
 	}
 	return time.Second
 }
@@ -165,7 +165,7 @@ func (r *run) press() {
 	switch {
 	case r.stop == nil:
 		reapOrphans()
-	case time.Now().After(r.killAt):
+	case time.Now().After(r.killAt), r.h.x.hurried():
 		r.process.signal(unix.SIGKILL)
 		r.killAt = time.Now().Add(time.Second)
 	}

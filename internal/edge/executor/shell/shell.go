@@ -23,6 +23,8 @@ type Config struct {
 	// Linger is how long output is waited for after a shell has ended while something it started still holds its
 	// output open; 0 means 250 milliseconds since the last of it.
 	Linger time.Duration
+	// Hurry, once closed, ends every grace: what is being stopped is killed. nil: never.
+	Hurry <-chan struct{}
 }
 
 // Executor is the shell executor. Close it after the last host.
@@ -40,6 +42,16 @@ func New(c Config) *Executor {
 		c.Linger = 250 * time.Millisecond
 	}
 	return &Executor{c: c, folders: executor.NewFolders(c.Dir, c.Source)}
+}
+
+// hurried reports whether the graces are over.
+func (x *Executor) hurried() bool {
+	select {
+	case <-x.c.Hurry:
+		return true
+	default:
+		return false
+	}
 }
 
 // Available says whether jobs can run here: whether there is a shell.
