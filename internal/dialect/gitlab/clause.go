@@ -94,7 +94,7 @@ func (c *compiler) exists(ctx context.Context, clause *keyword.Exists, s *scope)
 			WithSeverity(fault.Warning).WithHint("test for a file of this project, or for a variable"))
 		return false, "the files of another project need a server", nil
 	}
-	globs, mistake := c.globs(keyword.Strings(clause.Paths), s.expand, clause.Place)
+	globs, mistake := c.globs(keyword.Strings(clause.Paths), s.nested, clause.Place)
 	if mistake != nil {
 		return false, "", mistake
 	}

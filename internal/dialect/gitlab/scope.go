@@ -76,8 +76,14 @@ func (c *compiler) scopeOf(s *seed) *scope {
 		when = s.key.When.Value
 	}
 	j := plan.Job{Name: s.name, Stage: s.key.Stage.Value, Index: s.index, Total: s.total, When: when}
-	own := append(variable.ForRules(c.facts, jobFacts(&j)), c.jobVariables(s)...)
-	return &scope{Collection: c.base(c.hides(s.key)).With(own...)}
+	base, own := c.base(c.hides(s.key)), c.jobVariables(s)
+	sc := &scope{Collection: base.With(append(variable.ForRules(c.facts, jobFacts(&j)), own...)...)}
+	if e := s.key.Environment; e != nil {
+		// What the environment is called is filled in first; the job's rules can then ask for it.
+		j.Environment = &plan.Environment{Name: sc.filled(e.Name.Value), URL: e.URL.Value, Action: e.Action.Value, Tier: sc.filled(e.Tier.Value)}
+		sc = &scope{Collection: base.With(append(variable.ForRules(c.facts, jobFacts(&j)), own...)...)}
+	}
+	return sc
 }
 
 // expand fills in variables as they are; what is not defined stays as it is.
