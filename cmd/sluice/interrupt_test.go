@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -122,5 +123,68 @@ func gone(t *testing.T, file string) {
 	}
 	if err := syscall.Kill(id, 0); err == nil {
 		t.Errorf("process %d is still there", id)
+	}
+}
+
+// TestWatchRunsAgain runs, waits for a change of a file, runs again with what changed, and ends with Ctrl-C.
+func TestWatchRunsAgain(t *testing.T) {
+	t.Parallel()
+	dir := world(t, `
+-- .gitlab-ci.yml --
+always:
+  script: echo
+docs:
+  script: echo
+  rules:
+    - changes: [docs/*]
+code:
+  script: echo
+  rules:
+    - changes: [code/*]
+-- docs/page --
+-- code/file --
+`)
+	cmd := sluice(t, dir, "run", "--watch", "--format", "json")
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for waits, lines := 0, bufio.NewScanner(pipe); waits < 2 && lines.Scan(); {
+		said = append(said, lines.Text())
+		if !strings.HasPrefix(lines.Text(), "waiting for changes") {
+			continue
+		}
+		if waits++; waits == 1 {
+			err = os.WriteFile(filepath.Join(dir, "docs/page"), []byte("new"), 0o644)
+		} else {
+			err = cmd.Process.Signal(syscall.SIGINT)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.Copy(io.Discard, pipe); err != nil {
+		t.Fatal(err)
+	}
+	if code := exitCode(t, cmd.Wait()); code != 130 {
+		t.Errorf("exit code %d, want 130; %q", code, said)
+	}
+	if !slices.Contains(said, "changed: docs/page") {
+		t.Errorf("the change was not told: %q", said)
+	}
+	runs := strings.SplitAfter(out.String(), `"type":"pipeline"`)
+	if len(runs) != 3 {
+		t.Fatalf("%d runs, want 2: %s", len(runs)-1, &out)
+	}
+	for name, in := range map[string]bool{"always": true, "docs": true, "code": false} {
+		if got := strings.Contains(runs[1], `"job":"`+name+`"`); got != in {
+			t.Errorf("%s in the second run: %t, want %t", name, got, in)
+		}
 	}
 }

@@ -77,7 +77,11 @@ func split(out []byte) []string {
 
 // Ignored reports whether git ignores a path.
 func Ignored(ctx context.Context, dir, path string) (bool, error) {
-	_, err := Run(ctx, dir, "check-ignore", "-q", "--", path)
+	args := []string{"check-ignore", "-q", "--", "./" + path}
+	cmd := Command(ctx, dir, args...)
+	// check-ignore takes names as they stand, and refuses to be asked to.
+	cmd.Args = slices.DeleteFunc(cmd.Args, func(a string) bool { return a == "--literal-pathspecs" })
+	_, err := finish(ctx, cmd, args)
 	if e, ok := errors.AsType[*Error](err); ok && e.Exit == 1 {
 		return false, nil
 	}

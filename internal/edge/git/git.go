@@ -67,7 +67,10 @@ func (e *Error) Fault() *fault.Fault {
 // Run runs git in dir and returns what it printed. Arguments that come from outside stand after "--end-of-options" or
 // "--": that is the caller's part.
 func Run(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	cmd := Command(ctx, dir, args...)
+	return finish(ctx, Command(ctx, dir, args...), args)
+}
+
+func finish(ctx context.Context, cmd *exec.Cmd, args []string) ([]byte, error) {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
