@@ -18,8 +18,8 @@ func (s *streams) clean(ctx context.Context, state string, keep int, caches, all
 		return err
 	}
 	gone := dead(records, keep)
-	if err := sweepContainers(ctx); err != nil {
-		fmt.Fprintf(s.err, "sluice: containers of earlier runs: %v\n", err)
+	if err := sweep(ctx, state); err != nil {
+		fmt.Fprintf(s.err, "sluice: what earlier runs left: %v\n", err)
 	}
 	for _, r := range gone {
 		if err := remove(filepath.Join(state, "runs", r.ID), filepath.Join(state, "work", r.ID)); err != nil {

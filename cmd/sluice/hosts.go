@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/sluice-delivery/sluice/internal/edge/executor/docker"
 	"github.com/sluice-delivery/sluice/internal/edge/executor/shell"
 	"github.com/sluice-delivery/sluice/internal/edge/workspace"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -58,7 +59,7 @@ func (s *snapshot) discard() {
 // hosts are the executors of one run, and which job has which.
 type hosts struct {
 	shell  *shell.Executor
-	docker *engine
+	docker *docker.Executor
 	mode   string // shell, docker or auto
 	notes  []string
 }
@@ -73,20 +74,21 @@ func newHosts(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, stat
 		pl.remarks = append(pl.remarks, n)
 	}
 	h := &hosts{mode: r.executor}
-	grace := 10 * time.Second
-	h.shell = shell.New(shell.Config{Dir: filepath.Join(snap.dir, "jobs"), Source: tree, Grace: grace})
+	h.shell = shell.New(shell.Config{Dir: filepath.Join(snap.dir, "jobs"), Source: tree, Hurry: r.hurry})
 	if h.mode == "shell" || !wantsImages(p) {
 		if n := images(p); n > 0 {
 			h.notes = append(h.notes, fmt.Sprintf("%d jobs name an image; --executor shell runs them on this machine", n))
 		}
 		return h, nil
 	}
-	h.docker, err = newEngine(ctx, filepath.Join(snap.dir, "containers"), tree, grace)
+	x := docker.New(docker.Config{Dir: filepath.Join(snap.dir, "containers"), Source: tree, Hurry: r.hurry})
+	err = x.Available(ctx)
 	switch {
 	case err == nil:
+		h.docker = x
 		return h, nil
 	case h.mode == "docker":
-		return nil, errors.Join(err, h.close())
+		return nil, errors.Join(err, x.Close(ctx), h.close())
 	default:
 		if n := images(p); n > 0 {
 			h.notes = append(h.notes, fmt.Sprintf("%d jobs name an image; no container engine answers, so they run in the shell of this machine", n))
@@ -145,7 +147,7 @@ func (h *hosts) close() error {
 	defer stop()
 	err := h.shell.Close(ctx)
 	if h.docker != nil {
-		err = errors.Join(err, h.docker.close())
+		err = errors.Join(err, h.docker.Close(ctx))
 	}
 	return err
 }

@@ -55,6 +55,9 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	if err != nil {
 		return err
 	}
+	if err := recoverCrashed(ctx, state); err != nil {
+		fmt.Fprintf(s.err, "sluice: what an earlier run left: %v\n", err)
+	}
 	l := &local{
 		streams: s, flags: r, pipeline: pl, plan: p, state: state, base: baseEnvironment(),
 		numbers: map[string]int{}, results: map[string]program.Result{}, took: map[string]time.Duration{},
@@ -72,7 +75,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 		return err
 	}
 	l.mask = maskOf(pl)
-	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: &blob.Store{Dir: state}, Keep: l.keep}
+	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: &blob.Store{Dir: state}, Keep: l.keep, Hurry: r.hurry}
 	if r.shellOnFailure {
 		l.agent.Failed = l.openShell
 	}

@@ -27,7 +27,8 @@ type runFlags struct {
 	manual                  []string
 	slots                   int
 	timeout                 time.Duration
-	changed                 []string // by a watched folder; nil: as the repository says
+	hurry                   <-chan struct{} // closed by the second Ctrl-C
+	changed                 []string        // by a watched folder; nil: as the repository says
 }
 
 func newRun(s *streams) *cobra.Command {
@@ -50,7 +51,8 @@ Logs, artifacts and caches are kept in .sluice. Ctrl-C cancels the run, a second
 			if err := r.check(); err != nil {
 				return err
 			}
-			ctx, stop := interruptible(cmd.Context())
+			ctx, hurry, stop := interruptible(cmd.Context())
+			r.hurry = hurry
 			defer stop()
 			if r.watch {
 				return s.watch(ctx, &r, jobs)
@@ -107,9 +109,10 @@ func (r *runFlags) check() error {
 	return nil
 }
 
-// interruptible ends the context at Ctrl-C or SIGTERM, with the signal as its cause. The second signal kills: what
-// cannot be stopped any more is abandoned and the process ends.
-func interruptible(parent context.Context) (context.Context, func()) {
+// interruptible ends the context at Ctrl-C or SIGTERM, with the signal as its cause. The second signal closes hurried:
+// what is still being stopped is killed.
+func interruptible(parent context.Context) (ctx context.Context, hurried <-chan struct{}, stop func()) {
+	hurry := make(chan struct{})
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -121,13 +124,13 @@ func interruptible(parent context.Context) (context.Context, func()) {
 				return
 			case s := <-signals:
 				cancel(interrupted{s})
-				if n > 0 {
-					hurry()
+				if n == 1 {
+					close(hurry)
 				}
 			}
 		}
 	}()
-	return ctx, func() {
+	return ctx, hurry, func() {
 		signal.Stop(signals)
 		close(done)
 		cancel(nil)

@@ -127,16 +127,24 @@ func List(state string) ([]Record, error) {
 	}
 	var out []Record
 	for _, e := range slices.Backward(entries) {
-		text, err := os.ReadFile(filepath.Join(state, "runs", e.Name(), "run.json"))
-		if err != nil {
-			continue
-		}
-		var r Record
-		if json.Unmarshal(text, &r) == nil && r.ID == e.Name() {
+		if r, err := Get(state, e.Name()); err == nil {
 			out = append(out, r)
 		}
 	}
 	// The name of a run's folder tells its second only.
 	slices.SortStableFunc(out, func(a, b Record) int { return b.Started.Compare(a.Started) })
 	return out, nil
+}
+
+// Get reads the record of one run.
+func Get(state, id string) (Record, error) {
+	var r Record
+	text, err := os.ReadFile(filepath.Join(state, "runs", id, "run.json"))
+	if err != nil {
+		return r, fmt.Errorf("read the record of run %s: %w", id, err)
+	}
+	if err := json.Unmarshal(text, &r); err != nil || r.ID != id {
+		return r, fault.New(CodeRun, "the record of run %s is damaged", id)
+	}
+	return r, nil
 }

@@ -62,10 +62,36 @@ type Agent struct {
 	Dialect  Dialect
 	Store    Store
 	Default  time.Duration
+	// Hurry, once closed, ends also what runs in any case (after_script). nil: never.
+	Hurry <-chan struct{}
 	// Keep says whether the workspace of a job that ended so stays.
 	Keep func(w Work, r program.Result) bool
 	// Failed is called with the open host of a job that failed, before it is closed (--shell-on-failure).
 	Failed func(ctx context.Context, w Work, env []string, h program.Host)
+}
+
+// errHurry is the cause of a context that Hurry ended.
+var errHurry = errors.New("killed")
+
+// hurried is a context that also ends when Hurry is closed; release ends its watch.
+func (a *Agent) hurried(ctx context.Context) (context.Context, func()) {
+	if a.Hurry == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-a.Hurry:
+			cancel(errHurry)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel(nil)
+		<-watched
+	}
 }
 
 // Do takes the work to its end. Canceling ctx cancels the job: its program still gets to run what it runs in any case

@@ -95,6 +95,8 @@ func (s *session) exec(e program.Exec) program.Outcome {
 	}
 	ctx, stop := s.context(e.Timeout)
 	defer stop()
+	ctx, release := s.agent.hurried(ctx)
+	defer release()
 	s.env = e.Env
 	exit, err := s.host.Exec(ctx, e, s.log)
 	if err != nil {
