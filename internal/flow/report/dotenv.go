@@ -23,7 +23,10 @@ const (
 	dotenvFew, dotenvMost = 20, 150
 )
 
-var variableName = regexp.MustCompile(`^[a-zA-Z0-9_]{1,255}$`)
+var variableName = regexp.MustCompile(`^[a-zA-Z0-9_]+$`)
+
+// maxVariable is the longest name of a variable, in bytes.
+const maxVariable = 255
 
 // readDotenv reads NAME=value lines by GitLab's rules, which differ from those of other dotenv readers ("GitLab CI/CD
 // artifacts reports types, artifacts:reports:dotenv"): white space around name and value is taken off and all else
@@ -76,7 +79,7 @@ func (s *source) variable(line []byte, offset int64) (Variable, bool) {
 		s.fault(CodeDotenv, offset, "the line is not NAME=value").WithHint("values of several lines are not supported")
 	case v.Name == "":
 		s.fault(CodeDotenv, offset, "the variable has no name")
-	case !variableName.MatchString(v.Name):
+	case len(v.Name) > maxVariable || !variableName.MatchString(v.Name):
 		f := s.fault(CodeDotenv, offset, "the name of a variable can have only letters, digits and underscores, 255 at most")
 		if bytes.HasPrefix(line, []byte("export ")) {
 			f.WithHint("leave out export")
