@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // interrupt starts a run, sends the signals once a job says "ready", and returns what was heard.
@@ -88,7 +86,7 @@ b:
 	}
 }
 
-// A job that does not listen to the first signal is killed by the second.
+// A job that does not listen to the first signal is killed by the second, long before its grace is over.
 func TestSecondInterruptKills(t *testing.T) {
 	t.Parallel()
 	pid := filepath.Join(t.TempDir(), "pid")
@@ -99,30 +97,78 @@ a:
     - trap 'echo ready again' TERM INT
     - echo $$ > `+pid+`
     - echo ready
-    - while :; do sleep 0.05 || true; done
+    - for i in $(seq 120); do sleep 0.05 || true; done
+    - echo survived
+    - sleep 987654
 `)
-	began := time.Now()
 	h := interrupt(t, dir, syscall.SIGINT, syscall.SIGINT)
 	if h.exit != 130 || h.last()["a"] != "canceled" {
 		t.Errorf("exit code %d, job %s; want 130, canceled", h.exit, h.last()["a"])
 	}
+	if got := h.lines("a", "stdout"); slices.Contains(got, "survived") {
+		t.Errorf("the job went on: %q", got)
+	}
 	gone(t, pid)
-	t.Logf("took %v", time.Since(began))
 }
 
-// gone waits until the process is.
+// What a run leaves that was itself killed, the next one removes: processes and workspaces.
+func TestNextRunRecoversFromAKilledOne(t *testing.T) {
+	t.Parallel()
+	pid := filepath.Join(t.TempDir(), "pid")
+	dir := world(t, `
+-- .gitlab-ci.yml --
+a:
+  script:
+    - setsid sleep 987654 >/dev/null 2>&1 & echo $! > `+pid+`
+    - echo ready
+    - sleep 987654
+-- next.yml --
+b:
+  script: echo
+`)
+	cmd := sluice(t, dir, "run", "--format", "json")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := false
+	for lines := bufio.NewScanner(out); !ready && lines.Scan(); {
+		ready = strings.Contains(lines.Text(), `"line":"ready`)
+	}
+	if !ready {
+		t.Fatal("the job never got ready")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	if h := listen(t, dir, "--file", "next.yml"); h.exit != 0 {
+		t.Fatalf("the next run ends with %d: %s", h.exit, h.stderr)
+	}
+	gone(t, pid)
+	if left, _ := filepath.Glob(filepath.Join(dir, ".sluice/work/*")); len(left) > 0 {
+		t.Errorf("workspaces are left: %v", left)
+	}
+}
+
+// gone holds that the process is not there any more. One that has ended counts as gone also where nobody has taken its
+// exit status yet: orphans wait for the machine's first process.
 func gone(t *testing.T, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var id int
-	if _, err := fmt.Sscan(string(text), &id); err != nil {
-		t.Fatal(err)
+	id := strings.TrimSpace(string(text))
+	state, err := os.ReadFile(filepath.Join("/proc", id, "stat"))
+	if err != nil {
+		return
 	}
-	if err := syscall.Kill(id, 0); err == nil {
-		t.Errorf("process %d is still there", id)
+	if _, after, ok := strings.Cut(string(state), ") "); !ok || !strings.HasPrefix(after, "Z") {
+		t.Errorf("process %s is still there: %s", id, state)
 	}
 }
 
