@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -58,12 +60,22 @@ func (r *Repository) ChangedBetween(ctx context.Context, base, head string) ([]s
 	return split(out), err
 }
 
-// Untracked lists what git does not track in the folder, ignored files included, relative to it (GitLab's
-// artifacts:untracked keeps ignored files too).
+// Untracked lists what git does not track in a work tree, ignored files included, relative to it (GitLab's
+// artifacts:untracked keeps ignored files too). The repository is the one whose .git stands in the folder: neither one
+// around it nor a core.worktree that a job has set is heeded. ErrNoRepository where there is none.
 func Untracked(ctx context.Context, dir string) ([]string, error) {
-	out, err := Run(ctx, dir, "ls-files", "-z", "--others")
+	if _, err := os.Lstat(filepath.Join(dir, ".git")); err != nil {
+		return nil, ErrNoRepository
+	}
+	out, err := Run(ctx, dir, "--git-dir=.git", "--work-tree=.", "ls-files", "-z", "--others")
+	if e, ok := errors.AsType[*Error](err); ok && e.Exit == 128 {
+		return nil, fmt.Errorf("%w: %w", ErrNoRepository, err)
+	}
 	return split(out), err
 }
+
+// ErrNoRepository says that a folder is no repository that git can read.
+var ErrNoRepository = errors.New("not a git repository")
 
 func split(out []byte) []string {
 	var paths []string

@@ -52,6 +52,14 @@ func Each(tree fs.FS, pattern string, give func(p string, d fs.DirEntry)) error 
 		return nil
 	}
 	below := func(p string) error {
+		info, err := fs.Lstat(tree, p)
+		if err != nil {
+			return nil //nolint:nilerr // not there, or the way there leaves the tree or is no folder: it matches nothing
+		}
+		if !info.IsDir() {
+			give(p, fs.FileInfoToDirEntry(info))
+			return nil
+		}
 		return fs.WalkDir(tree, p, func(p string, d fs.DirEntry, err error) error {
 			switch {
 			case err == nil:
@@ -65,15 +73,19 @@ func Each(tree fs.FS, pattern string, give func(p string, d fs.DirEntry)) error 
 	if !strings.ContainsAny(clean, `*?[{\`) {
 		return below(clean) // a link is taken as it is, wherever it points
 	}
+	given := "" // the last folder given with all below it; ** comes to what is in it again
 	err := doublestar.GlobWalk(tree, clean, func(p string, d fs.DirEntry) error {
-		if !d.IsDir() {
+		switch {
+		case given != "" && strings.HasPrefix(p, given):
+			return nil
+		case !d.IsDir():
 			give(p, d)
 			return nil
+		case p == ".":
+			return below(p)
 		}
-		if err := below(p); err != nil {
-			return err
-		}
-		return fs.SkipDir
+		given = p + "/"
+		return below(p)
 	}, doublestar.WithNoFollow())
 	if err != nil {
 		return fmt.Errorf("match %q: %w", pattern, err)
