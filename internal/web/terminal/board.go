@@ -26,6 +26,7 @@ const (
 	tailFew     = 10 // lines shown of a running job, where there is room
 	tailAlone   = 15 // of the only one
 	tailLeast   = 3  // before failed jobs get theirs
+	enoughRows  = 10 // for an empty one above; it is also all that is left behind where a person presses Enter
 	mostWaiting = 5  // jobs shown that wait for a time or a resource group
 	widestLive  = 32 // columns of a name
 	silence     = 30 * time.Second
@@ -136,6 +137,11 @@ func (b *board) frame(columns, rows int, now time.Time) []string {
 	if rows < 0 {
 		return nil
 	}
+	var gap []string
+	if rows >= enoughRows {
+		gap = []string{""}
+		rows--
+	}
 	var out []string
 	if len(b.running) > rows/2 {
 		grid := b.grid(columns, rows, now)
@@ -146,7 +152,7 @@ func (b *board) frame(columns, rows int, now time.Time) []string {
 	for _, t := range b.waiting[:min(max(0, rows-len(out)), len(b.waiting), mostWaiting)] {
 		out = append(out, b.header(waits, t.name, b.on(dim, t.said)))
 	}
-	out = append(out, b.on(dim, b.far(now)))
+	out = append(append(gap, out...), b.on(dim, b.far(now)))
 	for i, line := range out {
 		out[i] = cut(line, columns)
 	}

@@ -129,7 +129,8 @@ func (v *live) Changed(c run.Change, j run.Job) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.state.change(c, j)
-	if c.Retry || c.To.Over() && c.To != run.Skipped && c.From != c.To {
+	ran := c.To == run.Success || c.To == run.Failed || c.To == run.Canceled && !j.Started.IsZero()
+	if c.Retry || ran && c.From != c.To { // the others are counted in the end
 		if m, text, ok := v.told(c, j); ok {
 			if c.To == run.Success {
 				text = v.on(dim, length(c.At.Sub(j.Started)))

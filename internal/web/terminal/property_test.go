@@ -81,8 +81,8 @@ func TestLiveLeavesNothingBehind(t *testing.T) {
 					t.Fatal(err)
 				}
 				synctest.Wait()
-				for _, row := range p.screen.scroll {
-					if text := strings.Join(row.cells, ""); strings.Contains(text, "jobs done") || strings.HasPrefix(text, "●") || strings.HasPrefix(text, "▾") {
+				for _, text := range p.screen.scrolled() {
+					if strings.Contains(text, "jobs done") || strings.HasPrefix(text, "●") || strings.HasPrefix(text, "▾") {
 						tall = append(tall, text)
 					}
 				}

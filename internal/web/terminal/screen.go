@@ -27,7 +27,8 @@ const (
 	eraseBelow = "\x1b[J"
 )
 
-// draw puts above (whole lines) over the block and replaces the block. Lines that stay the same are not drawn again.
+// draw puts above (whole lines) over the block and replaces the block. Every line is drawn again, as a person's keys may
+// have moved the rows meanwhile; a frame in which nothing is new is none.
 func (s *screen) draw(above []byte, block []string, columns, rows int) error {
 	if len(above) == 0 && columns == s.columns && slices.Equal(block, s.block) {
 		return nil
@@ -48,12 +49,9 @@ func (s *screen) draw(above []byte, block []string, columns, rows int) error {
 		b = append(b, above...)
 	}
 	b = append(b, wrapOff...)
-	for i, line := range block {
-		if anew || i >= len(s.block) || line != s.block[i] {
-			b = append(b, line...)
-			b = append(b, eraseLine...)
-		}
-		b = append(b, "\r\n"...)
+	for _, line := range block {
+		b = append(b, line...)
+		b = append(b, eraseLine+"\r\n"...)
 	}
 	if !anew {
 		b = append(b, eraseBelow...) // also what the terminal echoed of a person's keys

@@ -90,11 +90,14 @@ func (b *page) outcome(e Ended) string {
 
 // allowed is a failure that does not matter to the pipeline.
 func (b *page) allowed(e Ended) {
-	text := b.mark(warned) + " " + b.on(bold, b.names.of(e.Job)) + " " + b.outcome(e) + ", which is allowed"
+	b.line(b.mark(warned) + " " + b.on(bold, b.names.of(e.Job)) + " " + b.outcome(e) + ", which is allowed")
+	b.log(e)
+}
+
+func (b *page) log(e Ended) {
 	if e.Log != "" {
-		text += b.on(dim, " · "+clean(e.Log))
+		b.line("  " + b.on(dim, "log  ") + " " + clean(e.Log))
 	}
-	b.line(text)
 }
 
 // failure is all that a person needs to mend a job.
@@ -103,9 +106,7 @@ func (b *page) failure(e Ended) {
 	for _, t := range e.Tail[max(0, len(e.Tail)-tailLines):] {
 		b.line("  " + b.on(dim, "│") + " " + cut(plainLine([]byte(t)), tailWide))
 	}
-	if e.Log != "" {
-		b.line("  " + b.on(dim, "log  ") + " " + clean(e.Log))
-	}
+	b.log(e)
 	if e.Rerun != "" {
 		b.line("  " + b.on(dim, "again") + " " + clean(e.Rerun))
 	}

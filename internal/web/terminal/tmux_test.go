@@ -27,7 +27,7 @@ func open(t *testing.T, columns, rows int, env ...string) *pane {
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("!!! NOT TESTED: the live view in a real terminal. tmux is missing; scripts/deps test installs it !!!")
 	}
-	dir, err := os.MkdirTemp("", "sluice") // t.TempDir is too long for the name of a socket
+	dir, err := os.MkdirTemp("", "terminal") // t.TempDir is too long for the name of a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,14 +219,14 @@ func TestTerminalIsNarrowed(t *testing.T) {
 	blocks := 0
 	for line := range strings.Lines(p.history()) {
 		switch {
-		case strings.HasPrefix(line, "●"), strings.Contains(line, " of 30 "), strings.Contains(line, "here 0"):
+		case line == "\n", strings.HasPrefix(line, "●"), strings.Contains(line, " of 30 "), strings.Contains(line, "here 0"):
 		case strings.Contains(line, "jobs done"):
 			blocks++
 		default:
 			got = append(got, strings.TrimRight(times.ReplaceAllString(line, "TIME"), " \n"))
 		}
 	}
-	if text := strings.Join(got, "\n"); text != left || blocks > 0 {
+	if text := strings.Join(got, "\n"); text != strings.ReplaceAll(left, "\n\n", "\n") || blocks > 0 {
 		t.Errorf("left behind:\n%s", p.history())
 	}
 }
@@ -265,6 +265,25 @@ func TestTerminalIsLeftAsItWas(t *testing.T) {
 	p.shows("left with 130")
 	if got := p.tmux("display-message", "-p", "#{cursor_flag} #{wrap_flag} #{alternate_on} #{mouse_any_flag} #{keypad_flag}"); got != "1 1 0 0 0\n" {
 		t.Errorf("cursor, wrap, alternate screen, mouse, keypad: %s", got)
+	}
+}
+
+// TestTerminalBearsKeys: what a person types is echoed by the terminal; no more than an empty line is left of it.
+func TestTerminalBearsKeys(t *testing.T) {
+	p := open(t, 100, 30)
+	fiveJobs(p, 10)
+	p.shows("1 of 7 jobs done · 5 running")
+	for i := range 3 {
+		p.tmux("send-keys", "Enter", "x")
+		p.play("out|unit 1/5|after key %d", i)
+		p.shows(fmt.Sprintf("after key %d", i))
+	}
+	finish(p)
+	history := p.history()
+	for _, text := range []string{"jobs done", "●", "package"} {
+		if strings.Contains(history, text) {
+			t.Errorf("left behind: %q in\n%s", text, history)
+		}
 	}
 }
 

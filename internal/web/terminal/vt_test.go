@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/clipperhouse/displaywidth"
 )
@@ -12,6 +13,7 @@ import (
 // vt is a terminal of a fixed size: what the live view writes, as a person sees it. It knows the sequences that the
 // view uses and notes all others.
 type vt struct {
+	mu            sync.Mutex
 	columns, rows int
 	screen        []vtRow
 	scroll        []vtRow
@@ -37,6 +39,8 @@ func newVT(columns, rows int) *vt {
 func (v *vt) size() (int, int, bool) { return v.columns, v.rows, true }
 
 func (v *vt) Write(p []byte) (int, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	text := string(p)
 	for text != "" {
 		switch c := text[0]; {
@@ -146,6 +150,8 @@ func show(w *strings.Builder, rows []vtRow) {
 
 // String is what is on the screen.
 func (v *vt) String() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	var w strings.Builder
 	show(&w, v.screen)
 	return trimmed(w.String())
@@ -153,10 +159,23 @@ func (v *vt) String() string {
 
 // history is the scrollback and the screen.
 func (v *vt) history() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	var w strings.Builder
 	show(&w, v.scroll)
 	show(&w, v.screen)
 	return trimmed(w.String())
+}
+
+// scrolled is the scrollback, a row a line.
+func (v *vt) scrolled() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var out []string
+	for _, row := range v.scroll {
+		out = append(out, strings.Join(row.cells, ""))
+	}
+	return out
 }
 
 func trimmed(text string) string {
