@@ -145,7 +145,7 @@ func TestPlainKeepsTheOrderOfAJob(t *testing.T) {
 				lines = append(lines, "wait|60ms")
 			}
 			i := rapid.IntRange(0, jobs-1).Draw(rt, "job")
-			text := fmt.Sprintf("line %d %s", n, strings.Repeat("x", rapid.SampledFrom([]int{0, 1, 70_000}).Draw(rt, "length")))
+			text := fmt.Sprintf("line %d %s", n, strings.Repeat("x", rapid.SampledFrom([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 70_000}).Draw(rt, "length")))
 			lines = append(lines, fmt.Sprintf("out|job%d|%s", i, text))
 			said[i] = append(said[i], text)
 		}

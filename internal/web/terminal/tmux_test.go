@@ -205,6 +205,7 @@ func TestTerminalIsResized(t *testing.T) {
 		"narrower, lines still fit": {{90, 30}, {80, 30}, {100, 30}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := resized(t, 7, sizes)
 			checkLeft(p)
 		})
