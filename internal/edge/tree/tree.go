@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -30,11 +32,11 @@ const (
 // Docs explains the codes.
 var Docs = []fault.Doc{
 	{Code: CodeOutside, Summary: "a path leaves the repository", Text: "Files of a pipeline are read inside the repository only: a path with \"..\", or a symbolic link that points outside, is refused."},
-	{Code: CodeLarge, Summary: "a configuration file is too large", Text: "Configuration files are read up to 100 MB."},
+	{Code: CodeLarge, Summary: "a configuration file is too large", Text: "Configuration files are read up to 64 MiB."},
 }
 
-// MaxFile is the largest file that Read takes, in bytes.
-const MaxFile = 100 << 20
+// MaxFile is the largest file that Read takes, in bytes: a whole configuration may have no more.
+const MaxFile = 64 << 20
 
 // Tree is a folder. It is safe for concurrent use.
 type Tree struct {
@@ -57,35 +59,46 @@ func Open(dir string, inGit bool) *Tree {
 
 // Read is a file's text. A file that is not there is fs.ErrNotExist.
 func (t *Tree) Read(_ context.Context, name string) ([]byte, error) {
+	file, size, err := t.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if size > MaxFile {
+		return nil, fault.New(CodeLarge, "%s has %d bytes; at most %d are read", name, size, int64(MaxFile))
+	}
+	var text bytes.Buffer
+	text.Grow(int(size) + bytes.MinRead) // grown by doubling it would take several times its size
+	if _, err := text.ReadFrom(io.LimitReader(file, MaxFile)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return text.Bytes(), nil
+}
+
+// open opens a regular file of the folder, and says how large it is.
+func (t *Tree) open(name string) (*os.File, int64, error) {
 	root, err := os.OpenRoot(t.dir)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", t.dir, err)
+		return nil, 0, fmt.Errorf("open %s: %w", t.dir, err)
 	}
 	defer root.Close()
 	clean := path.Clean(strings.TrimLeft(name, "/"))
 	if clean == ".." || strings.HasPrefix(clean, "../") {
-		return nil, fault.New(CodeOutside, "%q leaves the repository", name)
+		return nil, 0, fault.New(CodeOutside, "%q leaves the repository", name)
 	}
-	file, err := root.Open(filepath.FromSlash(clean))
+	// Without O_NONBLOCK a pipe would be waited for, and nobody may ever write into it.
+	file, err := root.OpenFile(filepath.FromSlash(clean), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, outside(name, err)
+		return nil, 0, outside(name, err)
 	}
-	defer file.Close()
 	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("not a file: %w", fs.ErrNotExist)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, 0, errors.Join(fmt.Errorf("read %s: %w", name, err), file.Close())
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: not a file: %w", name, fs.ErrNotExist)
-	}
-	if info.Size() > MaxFile {
-		return nil, fault.New(CodeLarge, "%s has %d bytes; at most %d are read", name, info.Size(), int64(MaxFile))
-	}
-	text, err := io.ReadAll(io.LimitReader(file, MaxFile))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	return text, nil
+	return file, info.Size(), nil
 }
 
 // outside names the escape that os.Root refused; other errors pass.
@@ -138,13 +151,14 @@ func (t *Tree) walk() ([]string, error) {
 // Digest is the SHA-256 of a file's text, or with commits the last commit that changed it together with the text where
 // that is not committed; "" where there is no such file. Hexadecimal.
 func (t *Tree) Digest(ctx context.Context, name string, commits bool) (string, error) {
-	text, err := t.Read(ctx, name)
+	file, _, err := t.open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
+	defer file.Close()
 	if commits && t.top != "" {
 		dirty, err := git.Run(ctx, t.dir, "status", "--porcelain", "-z", "--", name)
 		if err != nil {
@@ -157,6 +171,9 @@ func (t *Tree) Digest(ctx context.Context, name string, commits bool) (string, e
 			}
 		}
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
