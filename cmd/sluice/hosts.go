@@ -19,6 +19,7 @@ import (
 // snapshot is the repository's work tree, taken beside the compilation.
 type snapshot struct {
 	dir  string
+	stop context.CancelFunc
 	done chan struct{}
 	tree *workspace.Snapshot
 	err  error
@@ -26,7 +27,8 @@ type snapshot struct {
 
 // snapshot begins to take the work tree. A run that only looks takes none.
 func (l *pipeline) snapshot(ctx context.Context, r *runFlags) *snapshot {
-	s := &snapshot{done: make(chan struct{})}
+	ctx, stop := context.WithCancel(ctx)
+	s := &snapshot{stop: stop, done: make(chan struct{})}
 	if r.list || r.dryRun {
 		close(s.done)
 		return s
@@ -45,8 +47,9 @@ func (s *snapshot) wait() (*workspace.Snapshot, error) {
 	return s.tree, s.err
 }
 
-// discard removes what the snapshot copied.
+// discard removes what the snapshot copied; one that is still being taken is given up.
 func (s *snapshot) discard() {
+	s.stop()
 	<-s.done
 	if s.tree != nil {
 		_ = s.tree.Close() // what it leaves, `sluice clean` removes

@@ -61,6 +61,9 @@ func (s stamp) vouched(st *unix.Stat_t) bool {
 func parallel(ctx context.Context, n int, do func(i int) error) error {
 	if n < 64 {
 		for i := range n {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			if err := do(i); err != nil {
 				return err
 			}
@@ -99,10 +102,10 @@ func (s *Snapshot) capture(ctx context.Context, fresh int64) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	return parallel(ctx, len(s.files), func(i int) error { return s.captureFile(i, fresh) })
+	return parallel(ctx, len(s.files), func(i int) error { return s.captureFile(ctx, i, fresh) })
 }
 
-func (s *Snapshot) captureFile(i int, fresh int64) error {
+func (s *Snapshot) captureFile(ctx context.Context, i int, fresh int64) error {
 	f := &s.files[i]
 	path := filepath.Join(s.Top, f.path)
 	var st unix.Stat_t
@@ -141,7 +144,7 @@ func (s *Snapshot) captureFile(i int, fresh int64) error {
 	case f.clean && f.seen.ctime < fresh:
 		return nil
 	}
-	return s.keep(i, f, path)
+	return s.keep(ctx, i, f, path)
 }
 
 func (f *file) skip(why string) { f.mode, f.text = skipped, []byte(why) }
@@ -210,7 +213,7 @@ func (f *file) open(path string) (*os.File, error) {
 }
 
 // keep copies a file into the store.
-func (s *Snapshot) keep(i int, f *file, path string) error {
+func (s *Snapshot) keep(ctx context.Context, i int, f *file, path string) error {
 	in, err := f.open(path)
 	if in == nil {
 		return err
@@ -225,7 +228,10 @@ func (s *Snapshot) keep(i int, f *file, path string) error {
 	if err != nil {
 		return unwritable(s.store, err)
 	}
-	err = errors.Join(s.copy(int(in.Fd()), int(out.Fd()), f.seen.size), out.Close())
+	err = errors.Join(s.copy(ctx, int(in.Fd()), int(out.Fd()), f.seen.size), out.Close())
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return unwritable(f.path, err)
 	}

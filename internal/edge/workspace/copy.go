@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"context"
 	"errors"
 	"io"
 	"sync"
@@ -15,7 +16,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, large); return &b }}
 
 // copy copies the content of one open file into another, new one: shared blocks where the filesystem can, else by the
 // kernel, else by hand.
-func (s *Snapshot) copy(in, out int, size int64) error {
+func (s *Snapshot) copy(ctx context.Context, in, out int, size int64) error {
 	if size >= large {
 		if !s.noClone.Load() {
 			if err := clone(in, out); err == nil {
@@ -23,7 +24,7 @@ func (s *Snapshot) copy(in, out int, size int64) error {
 			}
 			s.noClone.Store(true)
 		}
-		done, err := kernelCopy(in, out)
+		done, err := kernelCopy(ctx, in, out)
 		if done || err != nil {
 			return err
 		}
@@ -31,6 +32,9 @@ func (s *Snapshot) copy(in, out int, size int64) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		n, err := retryRead(in, *buf)
 		if err != nil || n == 0 {
 			return err

@@ -2,10 +2,15 @@
 
 package workspace
 
-import "golang.org/x/sys/unix"
+import (
+	"context"
+
+	"golang.org/x/sys/unix"
+)
 
 func mtimeOf(st *unix.Stat_t) unix.Timespec { return st.Mtim }
 func ctimeOf(st *unix.Stat_t) unix.Timespec { return st.Ctim }
 
-func clone(in, out int) error                       { return unix.ENOTSUP }
-func kernelCopy(in, out int) (done bool, err error) { return false, nil }
+func clone(in, out int) error { return unix.ENOTSUP }
+
+func kernelCopy(context.Context, int, int) (done bool, err error) { return false, nil }

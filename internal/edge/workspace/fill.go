@@ -120,10 +120,10 @@ func (s *Snapshot) content(ctx context.Context, f *file, out int) error {
 		if err != nil {
 			return fmt.Errorf("the snapshot's copy is gone: %w", err)
 		}
-		return s.copy(in, out, f.seen.size)
+		return s.copy(ctx, in, out, f.seen.size)
 	}
 	if err == nil && f.unchanged(in) {
-		if err := s.copy(in, out, f.seen.size); err != nil {
+		if err := s.copy(ctx, in, out, f.seen.size); err != nil {
 			return err
 		}
 		if f.unchanged(in) {
