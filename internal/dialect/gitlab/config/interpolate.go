@@ -238,7 +238,8 @@ func (i *interpolator) scalar(n *yamlx.Node) *yamlx.Node {
 		}
 		return n
 	}
-	var b strings.Builder
+	// The parts are joined when all are known to fit: a text that grows by doubling would take several times its size.
+	parts := make([]string, 0, 2*len(found)+1)
 	last := 0
 	for _, m := range found {
 		text := n.Value[m[0]:m[1]]
@@ -248,15 +249,14 @@ func (i *interpolator) scalar(n *yamlx.Node) *yamlx.Node {
 		if !i.grow(n.Place, m[0]-last+len(text), 0) {
 			return n
 		}
-		b.WriteString(n.Value[last:m[0]])
-		b.WriteString(text)
+		parts = append(parts, n.Value[last:m[0]], text)
 		last = m[1]
 	}
 	if last == 0 {
 		return n
 	}
-	b.WriteString(n.Value[last:])
-	out := yamlx.NewString(b.String(), n.Place)
+	parts = append(parts, n.Value[last:])
+	out := yamlx.NewString(strings.Join(parts, ""), n.Place)
 	out.Style = n.Style
 	if out.Style == yamlx.Plain {
 		out.Style = yamlx.Made
