@@ -28,12 +28,12 @@ import (
 // assault is one run of the command against which everything is held.
 type assault struct {
 	args  []string
-	env   []string              // beside ours; "NAME=" takes a variable away
-	start func(cmd *exec.Cmd)   // changes the command before it starts
+	env   []string               // beside ours; "NAME=" takes a variable away
+	start func(cmd *exec.Cmd)    // changes the command before it starts
 	while func(proc *os.Process) // is called when it has started, beside it
-	exit  []int                 // the codes allowed; nil means 0, 1 or 2
-	limit time.Duration         // after which it counts as hanging; 0 means two minutes
-	churn bool                  // the checkout may change: the test changes it itself
+	exit  []int                  // the codes allowed; nil means 0, 1 or 2
+	limit time.Duration          // after which it counts as hanging; 0 means one
+	churn bool                   // the checkout may change: the test changes it itself
 }
 
 // outcome is how it went.
@@ -81,7 +81,7 @@ func launch(t *testing.T, dir string, a assault) outcome {
 	t.Helper()
 	limit := a.limit
 	if limit == 0 {
-		limit = 2 * time.Minute
+		limit = time.Minute
 	}
 	ctx, stop := context.WithTimeout(t.Context(), limit)
 	defer stop()

@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// raceEnabled says that memory cannot be measured: the race detector takes several times as much.
+const raceEnabled = true
