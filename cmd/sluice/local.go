@@ -30,6 +30,7 @@ type local struct {
 	flags    *runFlags
 	pipeline *pipeline
 	plan     *plan.Plan
+	choice   *plan.Choice
 	run      *run.Run
 	state    string // the folder .sluice
 	record   *store.Run
@@ -59,7 +60,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 		fmt.Fprintf(s.err, "sluice: what an earlier run left: %v\n", err)
 	}
 	l := &local{
-		streams: s, flags: r, pipeline: pl, plan: p, state: state, base: baseEnvironment(),
+		streams: s, flags: r, pipeline: pl, plan: p, choice: choice, state: state, base: baseEnvironment(),
 		numbers: map[string]int{}, results: map[string]program.Result{}, took: map[string]time.Duration{},
 	}
 	l.hosts, err = newHosts(ctx, r, pl, p, state, snap)
@@ -86,7 +87,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 		s.tell(pl)
 	}
 	l.view.Begin(l.head())
-	status, driveErr := l.drive(ctx, choice, state)
+	status, driveErr := l.drive(ctx)
 	summary := l.summary(ctx, status, time.Since(began))
 	viewErr := l.view.Close(summary)
 	now := time.Now()
@@ -101,14 +102,14 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 }
 
 // drive starts the run and takes it to its end.
-func (l *local) drive(ctx context.Context, choice *plan.Choice, state string) (run.Status, error) {
-	o := run.Options{ID: l.rec.ID, Choice: choice, Play: l.flags.manual}
+func (l *local) drive(ctx context.Context) (run.Status, error) {
+	o := run.Options{ID: l.rec.ID, Choice: l.choice, Play: l.flags.manual}
 	if slices.Contains(o.Play, "*") {
 		o.PlayAll = true
 	}
 	var first []run.Change
 	l.run, first = run.New(l.plan, o, time.Now())
-	d := &dispatch.Driver{Agent: l, Binder: l, Watcher: l, Groups: store.Groups{Dir: state}, Slots: l.flags.slots}
+	d := &dispatch.Driver{Agent: l, Binder: l, Watcher: l, Groups: store.Groups{Dir: l.state}, Slots: l.flags.slots}
 	err := d.Drive(ctx, l.rec.ID, l.run, first, nil)
 	return l.run.Status(), err
 }
@@ -237,12 +238,13 @@ func refOf(pl *pipeline) string {
 func (l *local) openShell(ctx context.Context, w agent.Work, env []string, h program.Host) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
-		fmt.Fprintf(l.err, "sluice: no shell for %s: there is no terminal\n", w.Job.Name)
+		fmt.Fprintf(terminal.Writer(l.view, l.err), "sluice: no shell for %s: there is no terminal\n", w.Job.Name)
 		return
 	}
 	defer tty.Close()
 	l.shells.Lock()
 	defer l.shells.Unlock()
+	defer terminal.Pause(l.view)()
 	if w.Job.Image != nil && l.hosts.container(w.Job) {
 		fmt.Fprintf(tty, "\n%s failed in a container; this shell is in its workspace on this machine\n", w.Job.Name)
 	}
@@ -252,7 +254,7 @@ func (l *local) openShell(ctx context.Context, w agent.Work, env []string, h pro
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 	if err := cmd.Run(); err != nil && ctx.Err() == nil {
 		if _, left := errors.AsType[*exec.ExitError](err); !left {
-			fmt.Fprintf(l.err, "sluice: the shell for %s: %v\n", w.Job.Name, err)
+			fmt.Fprintf(terminal.Writer(l.view, l.err), "sluice: the shell for %s: %v\n", w.Job.Name, err)
 		}
 	}
 }

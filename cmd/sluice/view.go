@@ -23,7 +23,12 @@ func (s *streams) newView(r *runFlags) (terminal.View, error) {
 
 // head is what the view is told before the first job.
 func (l *local) head() terminal.Head {
+	selected := 0
+	if l.choice != nil {
+		selected = len(l.choice.Selected)
+	}
 	return terminal.Head{
+		Selected: selected,
 		RunID: l.rec.ID, Plan: l.plan, Ref: l.rec.Ref, SHA: l.rec.SHA, Dirty: l.rec.Dirty, Event: l.rec.Event,
 		Remarks: l.pipeline.remarks, Notes: l.hosts.notes,
 	}
@@ -33,7 +38,7 @@ func (l *local) head() terminal.Head {
 func (l *local) remark(fs fault.Faults) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	writeFaults(l.err, fs, l.pipeline.repo.Root)
+	writeFaults(terminal.Writer(l.view, l.err), fs, l.pipeline.repo.Root)
 }
 
 // maskOf hides the masked variables from everything that is written.
