@@ -29,7 +29,7 @@ func (l *local) head() terminal.Head {
 	}
 	return terminal.Head{
 		Selected: selected,
-		RunID: l.rec.ID, Plan: l.plan, Ref: l.rec.Ref, SHA: l.rec.SHA, Dirty: l.rec.Dirty, Event: l.rec.Event,
+		RunID:    l.rec.ID, Plan: l.plan, Ref: l.rec.Ref, SHA: l.rec.SHA, Dirty: l.rec.Dirty, Event: l.rec.Event,
 		Remarks: l.pipeline.remarks, Notes: l.hosts.notes,
 	}
 }
