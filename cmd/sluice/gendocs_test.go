@@ -155,7 +155,7 @@ func flagTable(b *strings.Builder, c *cobra.Command, want func(*pflag.Flag) bool
 		switch value {
 		case "":
 		case "string", "stringArray", "int", "duration":
-			name += " " + strings.ToUpper(strings.TrimSuffix(value, "Array"))
+			name += " " + strings.ToUpper(f.Name)
 		default:
 			name += " " + value
 		}
