@@ -3,6 +3,7 @@ package gitlab
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -133,7 +134,15 @@ func (j *job) prepare() {
 	if j.Job.Coverage != "" {
 		j.do(program.Watch{Pattern: j.Job.Coverage})
 	}
+	if s := j.vars.get("GIT_STRATEGY"); !slices.Contains(strategies, s) {
+		j.fail(program.Outcome{Failure: program.SystemFailure, Message: fmt.Sprintf("GIT_STRATEGY is %q, which is not clone, fetch, none or empty", s)})
+		j.over = true
+	}
 }
+
+// strategies are what GIT_STRATEGY can be; with another value GitLab's runner fails the job before its script
+// (GitLab documentation, configure runners, Git strategy).
+var strategies = []string{"", "clone", "fetch", "none", "empty"}
 
 // hook runs pre_get_sources_script.
 func (j *job) hook() {
