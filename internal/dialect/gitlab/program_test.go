@@ -100,7 +100,7 @@ func (b *bench) outcome(a program.Action) (program.Outcome, string) {
 func (b *bench) saved(name string) program.Outcome {
 	o := program.Outcome{Failure: b.fails[name], Message: string(b.fails[name]), Count: 1}
 	if b.empty {
-		o.Count = 0
+		o.Count, o.Text = 0, "no files"
 	}
 	return o
 }

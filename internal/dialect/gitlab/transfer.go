@@ -98,7 +98,7 @@ func (j *job) saveCaches() {
 				switch {
 				case o.Failure != "":
 					j.first(program.Say{Text: "the cache was not saved: " + o.Message, Warning: true})
-				case o.Count == 0 && o.Text == "":
+				case o.Text != "":
 					j.first(program.Say{Text: "no files to cache", Warning: true})
 				}
 			})
@@ -141,7 +141,7 @@ func (j *job) saveOne(kind, name string, s program.Select) {
 		switch {
 		case o.Failure != "":
 			j.fail(o)
-		case o.Count == 0 && o.Text == "" && kind == "archive":
+		case o.Text != "" && kind == "archive":
 			j.first(program.Say{Text: "ERROR: No files to upload"})
 		}
 	})

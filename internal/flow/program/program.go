@@ -120,7 +120,7 @@ type Outcome struct {
 	Exit     int         // of Exec
 	Failure  Failure     // "" when it went well; a non-zero exit is ScriptFailure
 	Message  string      // why it failed, for a person
-	Text     string      // RestoreCache, Matched
+	Text     string      // RestoreCache, Matched; of SaveCache and SaveArtifacts why nothing was stored
 	Files    []FoundFile // ReadFiles
 	Count    int         // files saved or restored
 	Duration time.Duration
