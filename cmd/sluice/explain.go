@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
@@ -33,7 +35,7 @@ job waits for, and what it would restore and save. With a code (SL1042), say wha
 			if err != nil {
 				return err
 			}
-			compiled, err := s.compiled(cmd.Context(), l)
+			compiled, err := s.explained(cmd.Context(), l)
 			if err != nil {
 				return err
 			}
@@ -43,6 +45,18 @@ job waits for, and what it would restore and save. With a code (SL1042), say wha
 	}
 	p.register(cmd)
 	return cmd
+}
+
+// explained is the compiled pipeline, also one that the event leaves without jobs: then most of all the question is why.
+func (s *streams) explained(ctx context.Context, l *pipeline) (*plan.Plan, error) {
+	p, found := l.compile(ctx)
+	if p != nil && len(p.Excluded) > 0 && !slices.ContainsFunc(found, func(f *fault.Fault) bool {
+		return f.Severity == fault.Error && f.Code != gitlab.CodeEmpty
+	}) {
+		l.remarks = slices.DeleteFunc(slices.Clone(found), func(f *fault.Fault) bool { return f.Code == gitlab.CodeEmpty })
+		return p, nil
+	}
+	return s.compiled(ctx, l)
 }
 
 var codePattern = regexp.MustCompile(`^SL\d{4}$`)
@@ -72,7 +86,10 @@ func explainCode(w io.Writer, code string) error {
 func explainJob(w io.Writer, p *plan.Plan, name string) error {
 	found := false
 	for _, x := range p.Excluded {
-		if x.Name == name {
+		if x.Name == name || strings.HasPrefix(x.Name, name+": [") {
+			if found {
+				fmt.Fprintln(w)
+			}
 			fmt.Fprintf(w, "%s is not in the pipeline\n", x.Name)
 			writeDecision(w, x.Why)
 			found = true

@@ -23,7 +23,7 @@ const (
 // Docs explains the codes.
 var Docs = []fault.Doc{
 	{Code: CodeEvent, Summary: "the event is not known", Text: "--event takes push, tag, merge_request, schedule, api, web, trigger, pipeline, parent_pipeline, chat, external and the other values of CI_PIPELINE_SOURCE.", Page: "Predefined CI/CD variables reference, CI_PIPELINE_SOURCE"},
-	{Code: CodeHistory, Summary: "a revision is not in this clone", Text: "The branch, tag or commit named by --branch, --tag, --target or --changed-since does not exist here. Fetch it, or name another.", Page: ""},
+	{Code: CodeHistory, Summary: "a revision is not in this clone", Text: "The branch, tag or commit named by --tag or --changed-since does not exist here. Fetch it, or name another.", Page: ""},
 }
 
 // Request is what a person asks for. Empty fields mean what is checked out.
@@ -134,7 +134,8 @@ func aboutTag(o *event.Occasion, q Request, f Facts) error {
 	return nil
 }
 
-// aboutMerge fills in the merge request: where it wants to go and from where its changes count.
+// aboutMerge fills in the merge request: where it wants to go and from where its changes count. A target that this clone
+// does not have is as good as another: only what changed is not known then, so everything counts as changed.
 func aboutMerge(ctx context.Context, o *event.Occasion, q Request, h History) error {
 	m := &event.Merge{Number: 1, Title: o.Commit.Title, Target: q.Target}
 	if m.Target == "" {
@@ -151,9 +152,6 @@ func aboutMerge(ctx context.Context, o *event.Occasion, q Request, h History) er
 			return fmt.Errorf("find where %s left %s: %w", o.Branch, m.Target, err)
 		}
 		return nil
-	}
-	if q.Target != "" {
-		return fault.New(CodeHistory, "the target branch %q is not in this clone", q.Target).WithHint("fetch it: git fetch origin %s", q.Target)
 	}
 	return nil
 }
