@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/config"
@@ -71,13 +72,23 @@ type elsewhere struct {
 	forms  string            // folder of templates
 }
 
-// find is the folder of a project, and whether the ref has been settled by how it was given.
+// find is the folder of a project, and whether the ref has been settled by how it was given. No ref means the head of
+// the default branch: the folder that was given for HEAD, or the only one that was given for the project.
 func (e *elsewhere) find(path, ref string) (dir string, settled, ok bool) {
 	if dir, ok := e.local[path+"@"+ref]; ok {
 		return dir, true, true
 	}
 	if dir, ok := e.local[path]; ok {
 		return dir, true, true
+	}
+	if ref == "" {
+		refs := e.refs(path)
+		if slices.Contains(refs, "HEAD") {
+			refs = []string{"HEAD"}
+		}
+		if len(refs) == 1 {
+			return e.local[path+"@"+refs[0]], true, true
+		}
 	}
 	if e.mirror == "" || strings.Contains("/"+path+"/", "/../") {
 		return "", false, false
@@ -89,6 +100,18 @@ func (e *elsewhere) find(path, ref string) (dir string, settled, ok bool) {
 		}
 	}
 	return "", false, false
+}
+
+// refs are the refs of a project for which a folder was given, sorted.
+func (e *elsewhere) refs(path string) []string {
+	var out []string
+	for name := range e.local {
+		if ref, ok := strings.CutPrefix(name, path+"@"); ok {
+			out = append(out, ref)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Project is the tree of another project. A folder given for it is taken as it is, a clone of the mirror at the ref.
@@ -110,9 +133,15 @@ func (e *elsewhere) Project(ctx context.Context, path, ref string) (config.Files
 	return files{r}, nil
 }
 
-// Component is the project of a component at the version asked for.
+// Component is the project of a component at the version asked for. Folders given for versions are looked through as
+// the tags of a clone are: ~latest and a shortened version mean the newest of them.
 func (e *elsewhere) Component(ctx context.Context, c config.Component) (config.Release, error) {
 	dir, settled, ok := e.find(c.Project, c.Version)
+	if !settled {
+		if ref, version := newest(e.refs(c.Project), c.Version); version != "" {
+			return config.Release{Files: files{tree.Open(e.local[c.Project+"@"+ref], false)}, Version: version}, nil
+		}
+	}
 	if !ok && c.Project == e.own {
 		return config.Release{Files: e.files}, nil
 	}
