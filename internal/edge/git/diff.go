@@ -15,12 +15,25 @@ import (
 func (r *Repository) Resolve(ctx context.Context, revision string) (string, error) {
 	out, err := r.run(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
 	if err != nil {
-		if e, ok := errors.AsType[*Error](err); ok && e.Exit == 1 {
-			return "", fmt.Errorf("revision %q does not exist here", revision)
+		if e, ok := errors.AsType[*Error](err); ok && (e.Exit == 1 || e.Exit == 128 && missing(e.Stderr)) {
+			return "", fmt.Errorf("revision %q %w", revision, ErrNoRevision)
 		}
 		return "", err
 	}
 	return strings.TrimSpace(string(out)), nil
+}
+
+// ErrNoRevision says that there is no commit of that name.
+var ErrNoRevision = errors.New("does not exist here")
+
+// missing recognizes git's words for a name that is no commit.
+func missing(stderr string) bool {
+	for _, words := range []string{"Needed a single revision", "expected commit type", "bad revision", "unknown revision", "ambiguous argument", "not a valid object name"} {
+		if strings.Contains(stderr, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // MergeBase is the best common ancestor of two revisions, "" where they have none.
@@ -40,7 +53,7 @@ func (r *Repository) Changed(ctx context.Context, base string) ([]string, error)
 	if base == "" || base == Zero {
 		out, err = r.run(ctx, "ls-files", "-z", "--cached")
 	} else {
-		out, err = r.run(ctx, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "-z", "--end-of-options", base, "--")
+		out, err = r.run(ctx, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "-z", "--end-of-options", base, "--")
 	}
 	if err != nil {
 		return nil, err

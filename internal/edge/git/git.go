@@ -24,7 +24,7 @@ const (
 // Docs explains the codes.
 var Docs = []fault.Doc{
 	{Code: CodeMissing, Summary: "git is not installed", Text: "Sluice reads the repository with the git program. Install it (Debian: apt-get install git) and see that it is on PATH."},
-	{Code: CodeFailed, Summary: "git refused a command", Text: "The message is git's own. A repository that belongs to another user must be trusted first: git config --global --add safe.directory PATH."},
+	{Code: CodeFailed, Summary: "git refused a command", Text: "The message is git's own: the repository is damaged, or of a format that the installed git does not know. Nothing is ever fetched, so a partial clone must hold what is asked of it."},
 }
 
 // hardened are settings that keep a hostile repository from starting programs (reliability.md S14).
@@ -37,6 +37,7 @@ var hardened = []string{
 	"-c", "credential.helper=",
 	"-c", "core.quotePath=false",
 	"-c", "log.showSignature=false",
+	"-c", "core.alternateRefsCommand=false",
 	// Whoever asks for a repository's pipeline to be run trusts its files; who owns the folder says no more than that.
 	"-c", "safe.directory=*",
 	"--no-optional-locks",
@@ -61,7 +62,7 @@ func (e *Error) Error() string {
 // Fault is the error in the words of a fault, for a person.
 func (e *Error) Fault() *fault.Fault {
 	first, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(e.Stderr), "fatal: "), "\n")
-	return fault.New(CodeFailed, "git cannot read the repository: %s", first).WithHint("try `git %s` there", e.Args[0])
+	return fault.New(CodeFailed, "git cannot read the repository: %s", first).WithHint("see what `git status` says there")
 }
 
 // Run runs git in dir and returns what it printed. Arguments that come from outside stand after "--end-of-options" or
@@ -106,5 +107,7 @@ func environ() []string {
 		}
 		out = append(out, kv)
 	}
-	return append(out, "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false", "SSH_ASKPASS=/bin/false", "LC_ALL=C")
+	// Nothing is fetched here, also not what a partial clone lacks: a repository's own setting says with which program.
+	return append(out, "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false", "SSH_ASKPASS=/bin/false", "LC_ALL=C",
+		"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none")
 }

@@ -24,8 +24,12 @@ func At(ctx context.Context, dir, ref string) (*Revision, error) {
 	}
 	clone := &Repository{Root: dir}
 	for _, name := range []string{ref, "refs/tags/" + ref, "refs/remotes/origin/" + ref} {
-		if sha, err := clone.Resolve(ctx, name); err == nil {
+		sha, err := clone.Resolve(ctx, name)
+		if err == nil {
 			return &Revision{Dir: dir, SHA: sha}, nil
+		}
+		if !errors.Is(err, ErrNoRevision) {
+			return nil, err
 		}
 	}
 	return nil, fmt.Errorf("%s has no revision %q: %w", dir, ref, fs.ErrNotExist)
@@ -56,11 +60,4 @@ func (r *Revision) Paths(ctx context.Context) ([]string, error) {
 func Tags(ctx context.Context, dir string) ([]string, error) {
 	out, err := Run(ctx, dir, "for-each-ref", "--format=%(refname:strip=2)", "refs/tags")
 	return strings.Fields(string(out)), err
-}
-
-// IsClone reports whether a folder is a repository of its own, with a work tree or bare.
-func IsClone(ctx context.Context, dir string) bool {
-	out, err := Run(ctx, dir, "rev-parse", "--git-dir")
-	d := strings.TrimSpace(string(out))
-	return err == nil && (d == ".git" || d == "." || strings.HasSuffix(d, "/.git/worktrees/"+path.Base(dir)))
 }

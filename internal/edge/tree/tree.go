@@ -82,12 +82,12 @@ func (t *Tree) open(name string) (*os.File, int64, error) {
 		return nil, 0, fmt.Errorf("open %s: %w", t.dir, err)
 	}
 	defer root.Close()
-	clean := path.Clean(strings.TrimLeft(name, "/"))
-	if clean == ".." || strings.HasPrefix(clean, "../") {
+	inside := clean(name)
+	if inside == ".." || strings.HasPrefix(inside, "../") {
 		return nil, 0, fault.New(CodeOutside, "%q leaves the repository", name)
 	}
 	// Without O_NONBLOCK a pipe would be waited for, and nobody may ever write into it.
-	file, err := root.OpenFile(filepath.FromSlash(clean), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	file, err := root.OpenFile(filepath.FromSlash(inside), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, outside(name, err)
 	}
@@ -100,6 +100,9 @@ func (t *Tree) open(name string) (*os.File, int64, error) {
 	}
 	return file, info.Size(), nil
 }
+
+// clean is a path from the root in its shortest form; GitLab takes a slash before it for the root.
+func clean(name string) string { return path.Clean(strings.TrimLeft(name, "/")) }
 
 // outside names the escape that os.Root refused; other errors pass.
 func outside(name string, err error) error {
@@ -131,6 +134,9 @@ func (t *Tree) Paths(ctx context.Context) ([]string, error) {
 func (t *Tree) walk() ([]string, error) {
 	var paths []string
 	err := filepath.WalkDir(t.dir, func(p string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrPermission) && p != t.dir {
+			return nil // whatever is in there cannot be read either
+		}
 		if err != nil || p == t.dir {
 			return err
 		}
@@ -160,15 +166,9 @@ func (t *Tree) Digest(ctx context.Context, name string, commits bool) (string, e
 	}
 	defer file.Close()
 	if commits && t.top != "" {
-		dirty, err := git.Run(ctx, t.dir, "status", "--porcelain", "-z", "--", name)
-		if err != nil {
-			return "", err
-		}
-		if len(dirty) == 0 {
-			out, err := git.Run(ctx, t.dir, "log", "-1", "--format=%H", "HEAD", "--", name)
-			if sha := strings.TrimSpace(string(out)); err == nil && sha != "" {
-				return sha, nil
-			}
+		sha, err := git.LastChange(ctx, t.dir, clean(name))
+		if err != nil || sha != "" {
+			return sha, err
 		}
 	}
 	sum := sha256.New()
