@@ -102,7 +102,7 @@ func unquote(value string) string {
 	return value
 }
 
-// yamlVariables reads a mapping of names to values, or to mappings with value.
+// yamlVariables reads a mapping of names to values, or to mappings that say more (variableParts).
 func yamlVariables(path string, text []byte) ([]plan.Variable, error) {
 	var found fault.List
 	docs := yamlx.Parse(text, yamlx.Options{File: path}, &found)
@@ -114,14 +114,52 @@ func yamlVariables(path string, text []byte) ([]plan.Variable, error) {
 	}
 	var out []plan.Variable
 	for _, pair := range docs[0].Pairs {
-		value := pair.Value
-		if value.IsMapping() {
-			value = value.Get("value")
+		v := plan.Variable{Name: pair.Key.Value, Value: pair.Value.Text(), Level: plan.Project}
+		if err := fillVariable(&v, pair); err != nil {
+			return nil, err
 		}
-		if !value.IsScalar() && !value.IsNull() {
-			return nil, fault.At(codeUsage, pair.Key.At(), "the value of %s is not a text", pair.Key.Value)
-		}
-		out = append(out, plan.Variable{Name: pair.Key.Value, Value: value.Text(), Level: plan.Project})
+		out = append(out, v)
 	}
 	return out, nil
+}
+
+// variableParts are what can be said of a variable, in the words of GitLab's API for the variables of a project.
+var variableParts = []string{"value", "variable_type", "masked", "raw", "description"}
+
+// fillVariable reads a variable that is a mapping.
+func fillVariable(v *plan.Variable, pair yamlx.Pair) error {
+	switch {
+	case pair.Value.IsScalar(), pair.Value.IsNull():
+		return nil
+	case !pair.Value.IsMapping():
+		return fault.At(codeUsage, pair.Key.At(), "the value of %s is not a text", v.Name)
+	case pair.Value.Get("value") == nil:
+		return fault.At(codeUsage, pair.Key.At(), "%s has no value", v.Name)
+	}
+	for _, part := range pair.Value.Pairs {
+		ok := part.Value.IsScalar() || part.Value.IsNull()
+		switch part.Key.Value {
+		case "value":
+			v.Value = part.Value.Text()
+		case "variable_type":
+			v.File = part.Value.Text() == "file"
+			ok = v.File || part.Value.Text() == "env_var"
+		case "masked":
+			v.Masked, ok = part.Value.Bool()
+		case "raw":
+			v.Raw, ok = part.Value.Bool()
+		case "description":
+		default:
+			f := fault.At(codeUsage, part.Key.At(), "%s cannot have %q", v.Name, part.Key.Value)
+			if near := fault.Nearest(part.Key.Value, variableParts); near != "" {
+				return f.WithHint("did you mean %s?", near)
+			}
+			return f.WithHint("it can have %s", strings.Join(variableParts, ", "))
+		}
+		if !ok {
+			return fault.At(codeUsage, part.Value.At(), "the %s of %s cannot be that", part.Key.Value, v.Name).
+				WithHint("value and description are text, variable_type is env_var or file, masked and raw are true or false")
+		}
+	}
+	return nil
 }
