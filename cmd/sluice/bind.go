@@ -7,7 +7,6 @@ import (
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/edge/blob"
 	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
-	"github.com/sluice-delivery/sluice/internal/flow/plan"
 	"github.com/sluice-delivery/sluice/internal/flow/run"
 )
 
@@ -20,8 +19,8 @@ func (l *local) Bind(ctx context.Context, lease dispatch.Lease) run.Bound {
 		in.Outputs = append(in.Outputs, i.Outputs...)
 	}
 	p, found := gitlab.Bind(ctx, in)
-	if len(found) > 0 {
-		l.remark(found)
+	if p != nil || found.HasErrors() {
+		l.remark(found) // without a plan, what was found is why the job is skipped, and the view says that
 	}
 	switch {
 	case found.HasErrors():
@@ -49,17 +48,3 @@ func (a artifacts) ReadArtifact(ctx context.Context, job, path string) ([]byte, 
 }
 
 var _ gitlab.Artifacts = artifacts{}
-
-// chosenJobs are the jobs of a choice, nil for all.
-func chosenJobs(p *plan.Plan, c *plan.Choice) []*plan.Job {
-	if c == nil {
-		return p.Jobs
-	}
-	var out []*plan.Job
-	for _, j := range p.Jobs {
-		if c.Selected[j.ID] {
-			out = append(out, j)
-		}
-	}
-	return out
-}

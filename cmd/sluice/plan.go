@@ -33,11 +33,14 @@ func newPlan(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			compiled, err := s.compiled(cmd.Context(), l)
+			compiled, err := s.explained(cmd.Context(), l)
 			if err != nil {
 				return err
 			}
 			s.tell(l)
+			if len(compiled.Jobs) == 0 {
+				fmt.Fprintln(s.err, "no job is left for this event")
+			}
 			return write(s.out, compiled)
 		},
 	}

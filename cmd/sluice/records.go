@@ -71,9 +71,13 @@ func writeRecords(w io.Writer, records []store.Record, output string) error {
 		for _, r := range records {
 			took := "-"
 			if r.Finished != nil {
-				took = r.Finished.Sub(r.Started).Round(10 * time.Millisecond).String()
+				took = r.Finished.Sub(r.Started).Round(time.Millisecond).String()
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.8s\t%s\t%s\n", r.ID, r.Status, r.Event, r.Ref, r.SHA, r.Started.Format(time.DateTime), took)
+			status := string(r.Status)
+			if r.Finished == nil && !alive(r) {
+				status = "lost" // its process is gone: killed, or the machine went down
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.8s\t%s\t%s\n", r.ID, status, r.Event, r.Ref, r.SHA, r.Started.Format(time.DateTime), took)
 		}
 		return t.Flush()
 	default:

@@ -49,7 +49,7 @@ var globals = []Keyword{
 var workflow = []Keyword{
 	{Path: "workflow:name", In: InWorkflow},
 	{Path: "workflow:auto_cancel", In: InWorkflow},
-	{Path: "workflow:auto_cancel:on_new_commit", Note: "one run is here at a time, so there is nothing to cancel"},
+	{Path: "workflow:auto_cancel:on_new_commit", Note: "no server watches for newer commits here: a run goes on until it ends or is interrupted"},
 	{Path: "workflow:auto_cancel:on_job_failure"},
 	{Path: "workflow:rules", In: InWorkflow},
 	{Path: "workflow:rules:if", In: InRule},
@@ -63,7 +63,7 @@ var workflow = []Keyword{
 	{Path: "workflow:rules:when", In: InRule},
 	{Path: "workflow:rules:variables", In: InRule},
 	{Path: "workflow:rules:auto_cancel", In: InRule},
-	{Path: "workflow:rules:auto_cancel:on_new_commit", Note: "one run is here at a time, so there is nothing to cancel"},
+	{Path: "workflow:rules:auto_cancel:on_new_commit", Note: "no server watches for newer commits here: a run goes on until it ends or is interrupted"},
 	{Path: "workflow:rules:auto_cancel:on_job_failure"},
 	{Path: "workflow:rules:start_in", In: InRule, Note: noEffect, Tell: fault.Warning},
 	{Path: "workflow:rules:allow_failure", In: InRule, Note: noEffect, Tell: fault.Warning},
