@@ -199,3 +199,32 @@ func TestHostileBranchNames(t *testing.T) {
 		t.Errorf("%q", made)
 	}
 }
+
+// A partial clone fetches what it lacks with the program that its own configuration names.
+func TestAPartialCloneFetchesNothing(t *testing.T) {
+	w := newWorld(t)
+	full := w.repo("full")
+	w.repo("r")
+	w.git("r", "config", "core.repositoryFormatVersion", "1")
+	for _, kv := range [][2]string{{"extensions.partialClone", "origin"}, {"remote.origin.promisor", "true"}, {"remote.origin.url", full}, {"remote.origin.uploadpack", "touch " + w.path("canary") + "; git-upload-pack"}} {
+		w.git("r", "config", kv[0], kv[1])
+	}
+	blob := w.git("r", "rev-parse", "HEAD:README")
+	if err := os.Remove(w.path("r/.git/objects/" + blob[:2] + "/" + blob[2:])); err != nil {
+		t.Fatal(err)
+	}
+	at, err := git.At(t.Context(), w.path("r"), "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := at.Read(t.Context(), "README"); err == nil {
+		t.Error("the file was fetched")
+	}
+	if _, err := os.Stat(w.path("canary")); err == nil {
+		t.Error("the repository's program was started")
+	}
+	w.git("r", "cat-file", "blob", blob) // as a person does it, to see that the trap is one
+	if _, err := os.Stat(w.path("canary")); err != nil {
+		t.Error("the trap does not snap, so that it tests nothing")
+	}
+}
