@@ -1,9 +1,10 @@
 // Package remote fetches a file over https. It is the one way out: https only, also after redirects; bounded in time
-// and size; no credentials are sent.
+// and size; no credentials are sent but those that stand in the address itself.
 package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,10 +42,14 @@ func (f Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(CodeFetch, "%v", err)
 	}
-	if request.URL.Scheme != "https" {
-		return nil, fault.New(CodeScheme, "%s is not an https address", address)
+	if request.URL.Scheme != "https" || request.URL.Host == "" {
+		return nil, fault.New(CodeScheme, "%s is not an https address", request.URL.Redacted())
 	}
+	address = request.URL.Redacted() // what is said must not tell a password that stands in the address
 	response, err := f.client().Do(request)
+	if s, ok := errors.AsType[*schemeError](err); ok {
+		return nil, fault.New(CodeScheme, "fetch %s: %v", address, s)
+	}
 	if err != nil {
 		return nil, fault.New(CodeFetch, "fetch %s: %v", address, err).Exits(5)
 	}
@@ -69,7 +74,7 @@ func (f Fetcher) client() *http.Client {
 	}
 	client.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		if r.URL.Scheme != "https" {
-			return fmt.Errorf("the redirect to %s is not https", r.URL.Redacted())
+			return &schemeError{r.URL.Redacted()}
 		}
 		if len(via) >= 5 {
 			return fmt.Errorf("more than 5 redirects")
@@ -78,3 +83,8 @@ func (f Fetcher) client() *http.Client {
 	}
 	return &client
 }
+
+// schemeError is a redirect away from https.
+type schemeError struct{ to string }
+
+func (e *schemeError) Error() string { return "the redirect to " + e.to + " is not https" }
