@@ -148,6 +148,9 @@ func (p *pipelineFlags) find(root string) (string, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("look for .gitlab-ci.yml: %w", err)
 	}
+	if name, ok := p.below(root); ok {
+		return name, nil
+	}
 	if found, _ := filepath.Glob(filepath.Join(root, ".github/workflows/*.y*ml")); len(found) > 0 {
 		return "", fault.New(codeDialect, "the repository has GitHub workflows only, which this version does not run").WithHint("GitLab pipelines (.gitlab-ci.yml) are supported")
 	}
@@ -155,6 +158,24 @@ func (p *pipelineFlags) find(root string) (string, error) {
 		return "", fault.New(codeDialect, "the repository has a Jenkinsfile only, which this version does not run").WithHint("GitLab pipelines (.gitlab-ci.yml) are supported")
 	}
 	return "", fault.New(codeNoFile, "there is no .gitlab-ci.yml in %s", root).WithHint("`sluice init` writes a first one; --file names another")
+}
+
+// below is a pipeline file of the folder started from, where that is not the repository's top: a repository may hold
+// several projects.
+func (p *pipelineFlags) below(root string) (string, bool) {
+	dir, err := filepath.Abs(orText(p.dir, "."))
+	if err != nil {
+		return "", false
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	rel, err := filepath.Rel(root, filepath.Join(dir, ".gitlab-ci.yml"))
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", false
+	}
+	info, err := os.Stat(filepath.Join(root, rel))
+	return filepath.ToSlash(rel), err == nil && info.Mode().IsRegular()
 }
 
 func (p *pipelineFlags) named(root string) (string, error) {
