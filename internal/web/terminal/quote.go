@@ -3,7 +3,8 @@ package terminal
 import "unicode/utf8"
 
 // quote appends a text as a JSON string (RFC 8259), as encoding/json does without its escapes for HTML: what is not
-// UTF-8 becomes U+FFFD, and the line separators of JavaScript are escaped.
+// UTF-8 becomes U+FFFD, and the line separators of JavaScript are escaped,
+// as are all control characters.
 func quote[T string | []byte](b []byte, text T) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
@@ -47,6 +48,10 @@ func quote[T string | []byte](b []byte, text T) []byte {
 			b = append(b, `\u202`...)
 			b = append(b, digits[r&15])
 			from = i + size
+		case r >= 0x80 && r <= 0x9f: // a terminal that shows events takes these for control sequences
+			b = append(b, text[from:i]...)
+			b = append(b, '\\', 'u', '0', '0', digits[r>>4], digits[r&15])
+			from = i + size
 		}
 		i += size
 	}
@@ -57,7 +62,7 @@ func quote[T string | []byte](b []byte, text T) []byte {
 // plainJSON are the ASCII characters that stand for themselves in a JSON string.
 var plainJSON = func() (table [utf8.RuneSelf]bool) {
 	for c := range table {
-		table[c] = c >= ' ' && c != '"' && c != '\\'
+		table[c] = c >= ' ' && c != 0x7f && c != '"' && c != '\\'
 	}
 	return table
 }()
