@@ -96,7 +96,9 @@ func (l *Log) whole(s program.Stream, text []byte) {
 	for _, st := range l.streams {
 		st.sections.Break(st.give) // what a command left without a line end stands before the next command
 	}
-	l.sink.Line(s, logs.Line{Text: masked})
+	for line := range bytes.SplitSeq(masked, []byte("\n")) {
+		l.sink.Line(s, logs.Line{Text: line})
+	}
 }
 
 // pass keeps masked bytes and gives their lines.
