@@ -90,6 +90,7 @@ type loop struct {
 type active struct {
 	lease  Lease
 	cancel context.CancelCauseFunc
+	void   bool // the run canceled the job before it began: how it ends says nothing
 }
 
 // report is what a worker has to say: exactly one field group is set.
@@ -181,6 +182,9 @@ func (l *loop) hear(ctx context.Context, r report) error {
 	now := time.Now()
 	a := l.leases[r.job]
 	switch {
+	case (r.began || r.waits != "") && l.over(r.job):
+		a.void = true // canceled while its worker waited for the group, or in the moment that it got it
+		return nil
 	case r.began:
 		return l.apply(ctx, event.Fact{At: now, Kind: event.Started, Job: r.job, Attempt: a.lease.Attempt})
 	case r.gone:
@@ -193,7 +197,7 @@ func (l *loop) hear(ctx context.Context, r report) error {
 	case r.bound != nil:
 		delete(l.leases, r.job)
 		a.cancel(nil)
-		if j, _ := l.run.Job(r.job); j.Status.Over() {
+		if l.over(r.job) {
 			return nil // canceled meanwhile
 		}
 		changes, err := l.run.Bind(r.job, *r.bound, now)
@@ -206,12 +210,21 @@ func (l *loop) hear(ctx context.Context, r report) error {
 	}
 }
 
+// over reports whether the run is done with a job.
+func (l *loop) over(id string) bool {
+	j, _ := l.run.Job(id)
+	return j.Status.Over()
+}
+
 // end records how an attempt ended and frees its slot.
 func (l *loop) end(ctx context.Context, a *active, r program.Result, now time.Time) error {
 	id := a.lease.ID
 	delete(l.leases, id)
 	a.cancel(nil)
 	l.queue.Done(id, now)
+	if a.void {
+		return l.start(ctx, now)
+	}
 	l.results[id] = r
 	l.Watcher.Ended(a.lease, r)
 	return l.apply(ctx, event.Fact{

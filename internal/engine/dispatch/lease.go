@@ -84,6 +84,11 @@ func (l *loop) start(ctx context.Context, now time.Time) error {
 	}
 	for _, a := range assigned {
 		if a.Agent == "" {
+			if j, _ := l.run.Job(a.Job); j.Status == run.Waiting { // it has its resource group now
+				if err := l.tell(event.Fact{At: now, Kind: event.Queued, Job: a.Job}); err != nil {
+					return err
+				}
+			}
 			l.bind(ctx, a.Job)
 			continue
 		}
@@ -121,7 +126,10 @@ func (l *loop) workInGroup(ctx context.Context, lease Lease) {
 	release, err := l.Groups.Lock(ctx, lease.Job.Group.Name, lease.Job.Name, func(holder string) {
 		l.reports <- report{job: lease.ID, waits: holder}
 	})
-	if err != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
+		if err == nil {
+			release()
+		}
 		l.reports <- report{job: lease.ID, gone: true} // canceled before it began: the run knows
 		return
 	}
