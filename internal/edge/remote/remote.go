@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -50,8 +51,12 @@ func (f Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
 	if s, ok := errors.AsType[*schemeError](err); ok {
 		return nil, fault.New(CodeScheme, "fetch %s: %v", address, s)
 	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // it would name the address again
+	}
 	if err != nil {
-		return nil, fault.New(CodeFetch, "fetch %s: %v", address, err).Exits(5)
+		return nil, fault.New(CodeFetch, "fetch %s: %v", address, err).Exits(5).
+			WithHint("without the network, include a copy of it as a local file")
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {

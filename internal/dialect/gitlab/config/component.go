@@ -22,7 +22,7 @@ func (l *loader) componentFile(ctx context.Context, e *entry, o *origin, do func
 	if !l.enter(e, child, o) {
 		return
 	}
-	hint := "say where its project is: --local-repository " + c.Project + "@" + c.Version + "=DIR"
+	hint := "say where its project is: --local-repository " + c.Project + "@" + c.Version + "=DIR, or --mirror DIR with a clone of it at DIR/" + c.Project
 	if l.in.Source == nil {
 		l.unavailable(nil, CodeComponent, e, "the component "+e.text, hint)
 		return

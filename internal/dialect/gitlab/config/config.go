@@ -142,6 +142,7 @@ type loader struct {
 	bytes   int              // of all texts
 	made    int              // bytes of text that interpolation made
 	spliced int              // list items that interpolation copied
+	lacking []string         // projects that were told to be unknown
 	hints   int              // names compared in search of the nearest
 	stopped bool             // a limit on includes was passed
 }

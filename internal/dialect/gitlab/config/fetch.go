@@ -187,16 +187,19 @@ func (l *loader) project(ctx context.Context, e *entry, ref string) Files {
 	if ref != "" {
 		name += "@" + ref
 	}
-	hint := "say where it is: --local-repository " + name + "=DIR"
-	if l.in.Source == nil {
-		l.tell(CodeProject, e.value.Place, "it is not known where the project %s is", name).WithHint("%s", hint)
-		return nil
+	hint := "say where it is: --local-repository " + name + "=DIR, or --mirror DIR with a clone of it at DIR/" + e.text
+	var files Files
+	err := ErrNotConfigured
+	if l.in.Source != nil {
+		files, err = l.in.Source.Project(ctx, e.text, ref)
 	}
-	files, err := l.in.Source.Project(ctx, e.text, ref)
 	if err == nil && files != nil {
 		return files
 	}
-	l.unavailable(err, CodeProject, e, "the project "+name, hint)
+	if !slices.Contains(l.lacking, name) { // twenty files of one project are one thing to give
+		l.lacking = append(l.lacking, name)
+		l.unavailable(err, CodeProject, e, "the project "+name, hint)
+	}
 	return nil
 }
 
@@ -208,7 +211,11 @@ func (l *loader) unavailable(err error, code string, e *entry, what, hint string
 	case errors.Is(err, fs.ErrNotExist):
 		l.tell(code, e.value.Place, "%s does not exist", what).WithHint("%s", hint)
 	default:
-		l.tell(CodeFetch, e.value.Place, "%s cannot be had: %v", what, err)
+		f := l.tell(CodeFetch, e.value.Place, "%s cannot be had: %v", what, err)
+		if cause, ok := errors.AsType[*fault.Fault](err); ok { // its code would stand beside this one's
+			f.Message, f.Exit = what+" cannot be had: "+strings.TrimPrefix(cause.Message, "fetch "+what+": "), cause.Exit
+			f.Hint = cause.Hint
+		}
 	}
 }
 

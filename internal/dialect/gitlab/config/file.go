@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path"
+	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -132,7 +134,7 @@ func (l *loader) read(ctx context.Context, files Files, path string, at fault.Pl
 	case errors.Is(err, fs.ErrNotExist):
 		f := l.tell(CodeMissing, at, "there is no file %s", shown)
 		if names, err := files.Glob(ctx, "**.y*ml"); err == nil {
-			if near := l.near(path, names); near != "" {
+			if near := l.nearFile(path, names); near != "" {
 				f.WithHint("did you mean %q?", near)
 			}
 		}
@@ -142,4 +144,34 @@ func (l *loader) read(ctx context.Context, files Files, path string, at fault.Pl
 		l.tell(CodeFetch, at, "%s cannot be read: %v", shown, err)
 	}
 	return nil
+}
+
+// nearFile is the file that was probably meant: one of that name in another folder, or one of a similar name beside it.
+func (l *loader) nearFile(name string, files []string) string {
+	var beside, elsewhere []string
+	stems := map[string]string{}
+	for _, f := range files {
+		switch {
+		case path.Base(f) == path.Base(name):
+			elsewhere = append(elsewhere, f)
+		case path.Dir(f) == path.Dir(name):
+			stem := strings.TrimSuffix(path.Base(f), path.Ext(f))
+			beside = append(beside, stem)
+			stems[stem] = f
+		}
+	}
+	if len(elsewhere) == 1 {
+		return elsewhere[0]
+	}
+	if near := l.near(name, elsewhere); near != "" {
+		return near
+	}
+	stem := strings.TrimSuffix(path.Base(name), path.Ext(name))
+	if f, ok := stems[stem]; ok {
+		return f
+	}
+	if near := l.near(stem, beside); near != "" {
+		return stems[near]
+	}
+	return ""
 }

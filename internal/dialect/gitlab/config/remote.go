@@ -91,7 +91,7 @@ func (l *loader) template(ctx context.Context, e *entry, o *origin, do func(*fet
 		return
 	}
 	content := l.cached(child, func() []byte {
-		hint := "give a folder that has GitLab's templates (lib/gitlab/ci/templates of its source), or include a copy as a local file"
+		hint := "give a folder that has GitLab's templates with --templates DIR (lib/gitlab/ci/templates of its source), or include a copy as a local file"
 		if l.in.Source == nil {
 			l.unavailable(nil, CodeTemplate, e, "the template "+name, hint)
 			return nil

@@ -235,7 +235,7 @@ func (r *reader) policy(n *yamlx.Node, path string) *Policy {
 	if len(n.Items)+len(n.Pairs) == 0 {
 		if n.IsMapping() {
 			r.fail(CodeMissing, n, "%s is empty", path)
-		} else {
+		} else if path == "only" { // an empty except takes an inherited one away
 			r.note(CodeNoEffect, fault.Warning, n.At(), "", "%s is an empty list, which no ref matches", path)
 		}
 	}
