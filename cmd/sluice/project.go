@@ -163,8 +163,11 @@ func (e *elsewhere) Component(ctx context.Context, c config.Component) (config.R
 	return config.Release{Files: files{r}, SHA: r.SHA, Version: version}, nil
 }
 
-// Remote is the content behind an address.
+// Remote is the content behind an address, from a folder that was given for its repository or from the web.
 func (e *elsewhere) Remote(ctx context.Context, r config.Remote) ([]byte, error) {
+	if text, ok, err := e.raw(ctx, r.URL); ok {
+		return text, err
+	}
 	return remote.Fetcher{}.Fetch(ctx, r.URL)
 }
 
