@@ -37,7 +37,7 @@ func (e *elsewhere) raw(ctx context.Context, address string) (text []byte, ok bo
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, true, err
 		}
-		err = fmt.Errorf("%s, which stands in for %s, has no file %s: %w", dir, project, rest[i+1:], fs.ErrNotExist)
+		err = fmt.Errorf("%s, which stands in for %s, has no file %s", dir, project, rest[i+1:])
 	}
 	return nil, err != nil, err
 }
