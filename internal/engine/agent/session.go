@@ -3,9 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/program"
@@ -136,36 +134,55 @@ func (s *session) say(a program.Say) error {
 	return s.log.Write(program.System, []byte(text))
 }
 
-// store carries out what concerns artifacts and caches.
+// store carries out what concerns artifacts and caches. What is saved is saved also after a cancel; nothing is restored
+// then, because no script will see it.
 func (s *session) store(action program.Action) program.Outcome {
-	ctx, stop := s.context(0)
-	defer stop()
 	root := s.host.Paths().Workspace
 	switch a := action.(type) {
 	case program.RestoreCache:
-		found, n, err := s.agent.Store.RestoreCache(ctx, a.Keys, root)
-		o := s.outcome(ctx, err)
-		o.Text, o.Count = found, n
-		return o
+		return s.restoreCache(a, root)
+	case program.RestoreArtifacts:
+		return s.restoreArtifacts(a, root)
+	}
+	ctx, stop := s.context(0)
+	defer stop()
+	ctx, release := s.agent.hurried(ctx)
+	defer release()
+	switch a := action.(type) {
 	case program.SaveCache:
 		saved, err := s.agent.Store.SaveCache(ctx, a.Key, a.Select, root)
 		return s.saved(ctx, saved, err)
 	case program.SaveArtifacts:
 		saved, err := s.agent.Store.SaveArtifacts(ctx, s.work.Run, s.work.ID, a, root)
 		return s.saved(ctx, saved, err)
-	case program.RestoreArtifacts:
-		total := 0
-		for _, job := range a.Jobs {
-			n, err := s.agent.Store.RestoreArtifacts(ctx, s.work.Run, job, root)
-			if err != nil {
-				return s.outcome(ctx, fmt.Errorf("restore the artifacts of %s: %w", job, err))
-			}
-			total += n
-		}
-		return program.Outcome{Count: total}
 	default:
 		return program.Outcome{Failure: program.SystemFailure, Message: fmt.Sprintf("this agent cannot do %T", action)}
 	}
+}
+
+func (s *session) restoreCache(a program.RestoreCache, root string) program.Outcome {
+	if err := s.job.Err(); err != nil {
+		return s.outcome(s.job, err)
+	}
+	found, n, err := s.agent.Store.RestoreCache(s.job, a.Keys, root)
+	o := s.outcome(s.job, err)
+	o.Text, o.Count = found, n
+	return o
+}
+
+func (s *session) restoreArtifacts(a program.RestoreArtifacts, root string) program.Outcome {
+	total := 0
+	for _, job := range a.Jobs {
+		if err := s.job.Err(); err != nil {
+			return s.outcome(s.job, err)
+		}
+		n, err := s.agent.Store.RestoreArtifacts(s.job, s.work.Run, job, root)
+		if err != nil {
+			return s.outcome(s.job, fmt.Errorf("restore the artifacts of %s: %w", job, err))
+		}
+		total += n
+	}
+	return program.Outcome{Count: total}
 }
 
 func (s *session) saved(ctx context.Context, saved program.Saved, err error) program.Outcome {
@@ -176,37 +193,5 @@ func (s *session) saved(ctx context.Context, saved program.Saved, err error) pro
 	}
 	o := s.outcome(ctx, err)
 	o.Count, o.Text = saved.Files, saved.Skipped
-	return o
-}
-
-// read returns the text of files in the workspace; nothing outside of it is opened.
-func (s *session) read(a program.ReadFiles) program.Outcome {
-	root, err := os.OpenRoot(s.host.Paths().Workspace)
-	if err != nil {
-		return s.outcome(s.job, fmt.Errorf("open the workspace: %w", err))
-	}
-	defer root.Close()
-	paths, err := a.Select.Files(root.FS())
-	if err != nil {
-		return s.outcome(s.job, err)
-	}
-	var o program.Outcome
-	for _, path := range paths {
-		file, err := root.Open(filepath.FromSlash(path))
-		if err != nil {
-			return s.outcome(s.job, fmt.Errorf("read %s: %w", path, err))
-		}
-		content, err := io.ReadAll(io.LimitReader(file, a.Limit+1))
-		file.Close()
-		if err != nil {
-			return s.outcome(s.job, fmt.Errorf("read %s: %w", path, err))
-		}
-		found := program.FoundFile{Path: path, Content: content}
-		if int64(len(content)) > a.Limit {
-			found.Content, found.Truncated = content[:a.Limit], true
-		}
-		o.Files = append(o.Files, found)
-	}
-	o.Count = len(o.Files)
 	return o
 }
