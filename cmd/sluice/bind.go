@@ -24,9 +24,9 @@ func (l *local) Bind(ctx context.Context, lease dispatch.Lease) run.Bound {
 	}
 	switch {
 	case found.HasErrors():
-		return run.Bound{Err: worst(found).Error()}
+		return run.Bound{Err: l.mask.Text(worst(found).Error())}
 	case p == nil:
-		return run.Bound{Skip: found[0].Message}
+		return run.Bound{Skip: l.mask.Text(found[0].Message)}
 	default:
 		return run.Bound{Plan: p}
 	}

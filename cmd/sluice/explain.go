@@ -35,6 +35,7 @@ job waits for, and what it would restore and save. With a code (SL1042), say wha
 			if err != nil {
 				return err
 			}
+			s.hide(l)
 			compiled, err := s.explained(cmd.Context(), l)
 			if err != nil {
 				return err

@@ -48,6 +48,7 @@ func (s *streams) lint(cmd *cobra.Command, p *pipelineFlags, write lintFormat) e
 	if err != nil {
 		return err
 	}
+	s.hide(l)
 	pl, found := l.compile(cmd.Context())
 	for i, f := range found {
 		if f.Code == gitlab.CodeEmpty || f.Code == gitlab.CodeWorkflow {
@@ -61,8 +62,8 @@ func (s *streams) lint(cmd *cobra.Command, p *pipelineFlags, write lintFormat) e
 	if found.HasErrors() {
 		return &exitError{code: exitUsage}
 	}
-	if len(found) == 0 && pl != nil {
-		fmt.Fprintf(s.err, "%s is valid: %d jobs for this event, %d left out by rules\n", l.file, len(pl.Jobs), len(pl.Excluded))
+	if pl != nil && len(pl.Jobs) > 0 {
+		fmt.Fprintf(s.err, "%s is valid: %s for this event, %d left out by rules\n", l.file, counted(len(pl.Jobs), "job"), len(pl.Excluded))
 	}
 	return nil
 }

@@ -75,8 +75,8 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	if l.record, err = store.Create(state, l.rec); err != nil {
 		return err
 	}
-	l.mask = maskOf(pl)
-	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: &blob.Store{Dir: state}, Keep: l.keep, Hurry: r.hurry}
+	l.mask = pl.mask
+	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: shelf{&blob.Store{Dir: state}, pl.mask}, Keep: l.keep, Hurry: r.hurry}
 	if r.shellOnFailure {
 		l.agent.Failed = l.openShell
 	}
@@ -89,7 +89,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	l.view.Begin(l.head())
 	status, driveErr := l.drive(ctx)
 	summary := l.summary(ctx, status, time.Since(began))
-	viewErr := l.view.Close(summary)
+	viewErr := l.view.Close(masked(l.mask, summary))
 	now := time.Now()
 	l.rec.Status, l.rec.Finished = status, &now
 	if err := errors.Join(driveErr, l.failed, l.record.Put(l.rec), l.record.Close(), viewErr); err != nil {
@@ -109,7 +109,7 @@ func (l *local) drive(ctx context.Context) (run.Status, error) {
 	}
 	var first []run.Change
 	l.run, first = run.New(l.plan, o, time.Now())
-	d := &dispatch.Driver{Agent: l, Binder: l, Watcher: l, Groups: store.Groups{Dir: l.state}, Slots: l.flags.slots}
+	d := &dispatch.Driver{Agent: l, Binder: l, Watcher: l, Groups: groups{store.Groups{Dir: l.state}, l.mask}, Slots: l.flags.slots}
 	err := d.Drive(ctx, l.rec.ID, l.run, first, nil)
 	return l.run.Status(), err
 }
@@ -136,6 +136,7 @@ func (l *local) Do(ctx context.Context, lease dispatch.Lease) program.Result {
 	if err := log.Close(); err != nil && result.Failure == "" {
 		result.Failure, result.Message = program.SystemFailure, err.Error()
 	}
+	result.Message = l.mask.Text(result.Message)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.took[lease.ID] += time.Since(began)

@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/engine/intake"
 	"github.com/sluice-delivery/sluice/internal/flow/event"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/logs"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
 
@@ -67,7 +68,9 @@ type pipeline struct {
 	changes  *intake.Changes
 	file     string // relative to the root
 	given    given
-	remarks  fault.Faults // warnings and notes on the file
+	mask     *logs.Mask   // of the values given that are secret
+	shown    fault.Faults // tell of secrets that cannot be masked
+	remarks  fault.Faults // those, and warnings and notes on the file
 }
 
 // given are the values from the command line.
@@ -98,6 +101,7 @@ func (p *pipelineFlags) open(ctx context.Context) (*pipeline, error) {
 	if out.given, err = p.values(); err != nil {
 		return nil, err
 	}
+	out.mask, out.shown = maskOf(out.given)
 	payload, err := p.payload()
 	if err != nil {
 		return nil, err

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
@@ -33,6 +36,7 @@ func newPlan(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			s.hide(l)
 			compiled, err := s.explained(cmd.Context(), l)
 			if err != nil {
 				return err
@@ -85,28 +89,65 @@ func planText(w io.Writer, p *plan.Plan) error {
 	}
 	for _, stage := range p.Stages {
 		fmt.Fprintf(&b, "%s\n", stage)
-		jobs := inStage(p, stage)
-		for i, j := range jobs {
-			branch := "├─"
-			if i == len(jobs)-1 {
-				branch = "└─"
-			}
-			fmt.Fprintf(&b, "%s %s%s\n", branch, j.Name, traits(j))
+		var lines []entry
+		for _, j := range inStage(p, stage) {
+			lines = append(lines, entry{j.Name, traits(j)})
 		}
+		writeTree(&b, lines)
 	}
-	if n := len(p.Excluded); n > 0 {
+	if len(p.Excluded) > 0 {
 		fmt.Fprintf(&b, "left out\n")
-		for i, x := range p.Excluded {
-			branch := "├─"
-			if i == n-1 {
-				branch = "└─"
-			}
-			fmt.Fprintf(&b, "%s %s  (%s)\n", branch, x.Name, reason(x.Why))
+		var lines []entry
+		for _, x := range p.Excluded {
+			lines = append(lines, entry{x.Name, []string{reason(x.Why)}})
 		}
+		writeTree(&b, lines)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// entry is a job in a listing: its name and the words behind it.
+type entry struct {
+	name  string
+	words []string
+}
+
+// seriesLimit is how many jobs that only differ in their numbers or matrix values have a line each.
+const seriesLimit = 10
+
+// writeTree writes a line for every job, and one for a longer series of jobs of one group that have the same words.
+func writeTree(b *strings.Builder, jobs []entry) {
+	for len(jobs) > 0 {
+		n := 1
+		for n < len(jobs) && group(jobs[n].name) == group(jobs[0].name) && slices.Equal(jobs[n].words, jobs[0].words) {
+			n++
+		}
+		first := jobs[0]
+		if n > seriesLimit {
+			first.name += " … " + jobs[n-1].name
+			first.words = append([]string{counted(n, "job")}, first.words...)
+		} else {
+			n = 1
+		}
+		jobs = jobs[n:]
+		branch := "├─"
+		if len(jobs) == 0 {
+			branch = "└─"
+		}
+		fmt.Fprintf(b, "%s %s", branch, first.name)
+		if len(first.words) > 0 {
+			fmt.Fprintf(b, "  (%s)", strings.Join(first.words, "; "))
+		}
+		b.WriteString("\n")
+	}
+}
+
+// leg is what tells the jobs of a group apart (GitLab documentation, CI/CD jobs, group similar jobs together).
+var leg = regexp.MustCompile(`([\s:]+(\[.*\]|\d+[\s:/\\]+\d+)){1,3}\s*$`)
+
+// group is the name of a job without the numbers or values that tell it from its like.
+func group(name string) string { return leg.ReplaceAllString(name, "") }
 
 func inStage(p *plan.Plan, stage string) []*plan.Job {
 	var out []*plan.Job
@@ -119,7 +160,7 @@ func inStage(p *plan.Plan, stage string) []*plan.Job {
 }
 
 // traits are the words behind a job's name.
-func traits(j *plan.Job) string {
+func traits(j *plan.Job) []string {
 	var words []string
 	if j.When != plan.OnSuccess && j.When != "" {
 		words = append(words, string(j.When))
@@ -140,7 +181,7 @@ func traits(j *plan.Job) string {
 		words = append(words, "group "+j.Group.Name)
 	}
 	if j.Late != nil {
-		words = append(words, "child pipeline")
+		words = append(words, starts(j.Late))
 	}
 	if j.Graph {
 		var needs []string
@@ -153,10 +194,15 @@ func traits(j *plan.Job) string {
 			words = append(words, "needs "+strings.Join(needs, ", "))
 		}
 	}
-	if len(words) == 0 {
-		return ""
+	return words
+}
+
+// starts is what a trigger job starts.
+func starts(l *plan.Late) string {
+	if c, ok := l.Payload.(*gitlab.Child); ok && c.Project+c.Upstream != "" {
+		return "pipeline of " + c.Project + c.Upstream + ", skipped here"
 	}
-	return "  (" + strings.Join(words, "; ") + ")"
+	return "child pipeline"
 }
 
 // reason is a decision in a few words.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -157,12 +158,11 @@ func (s *streams) runOnce(ctx context.Context, r *runFlags, jobs []string) error
 	}
 	r.counts = !r.list && !r.dryRun
 	l, err := r.open(ctx)
-	if err == nil {
-		l.changes.Paths = r.changed
-	}
 	if err != nil {
 		return err
 	}
+	s.hide(l)
+	l.changes.Paths = r.changed
 	snap := l.snapshot(ctx, r) // beside the compilation: neither needs the other
 	defer snap.discard()
 	p, err := s.compiled(ctx, l)
@@ -185,13 +185,35 @@ func (s *streams) runOnce(ctx context.Context, r *runFlags, jobs []string) error
 	return s.local(ctx, r, l, p, choice, snap)
 }
 
-// tell says what was found in a file that can be run all the same.
-func (s *streams) tell(l *pipeline) { writeFaults(s.err, l.remarks, l.repo.Root) }
+// tell says what was found in a file that can be run all the same. Of notes on the file only how many there are is
+// said: they are for who works on the file, not for who runs it, and `sluice lint` tells them.
+func (s *streams) tell(l *pipeline) {
+	notes := 0
+	told := slices.DeleteFunc(slices.Clone(l.remarks), func(f *fault.Fault) bool {
+		if f.Severity != fault.Note || f.Place.Line == 0 {
+			return false
+		}
+		notes++
+		return true
+	})
+	writeFaults(s.err, told, l.repo.Root)
+	if notes > 0 {
+		fmt.Fprintf(s.err, "`sluice lint` tells %s on %s\n", counted(notes, "note"), l.file)
+	}
+}
+
+// counted is a number of things in words: 1 job, 2 jobs.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
 
 // compiled is the plan, its remarks kept; mistakes end the command.
 func (s *streams) compiled(ctx context.Context, l *pipeline) (*plan.Plan, error) {
 	p, found := l.compile(ctx)
-	l.remarks = found
+	l.remarks = slices.Concat(l.shown, found)
 	if found.HasErrors() {
 		writeFaults(s.err, found, l.repo.Root)
 		return nil, &exitError{code: exitOf(found)}

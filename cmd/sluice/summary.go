@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -49,7 +48,7 @@ func (l *local) summary(ctx context.Context, status run.Status, took time.Durati
 			out.Manual = append(out.Manual, j.Plan.Name)
 		}
 		for _, rep := range r.Reports {
-			found, err := report.Read(rep.Kind, rep.Path, bytes.NewReader(rep.Content))
+			found, err := report.Read(rep.Kind, rep.Path, strings.NewReader(l.mask.Text(string(rep.Content))))
 			if err != nil {
 				out.Reports.Faults = append(out.Reports.Faults, fault.At(codeReport, fault.Place{File: rep.Path}, "job %s: %v", j.Plan.Name, err).WithSeverity(fault.Warning))
 			}

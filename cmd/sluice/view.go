@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -16,7 +17,7 @@ import (
 
 // newView is the view that the flags ask for.
 func (s *streams) newView(r *runFlags) (terminal.View, error) {
-	return terminal.New(terminal.Options{Progress: r.progress, Color: r.color, Out: s.out, Err: s.err, Play: func(j run.Job) string {
+	return terminal.New(terminal.Options{Progress: r.progress, Color: r.color, Out: bare(s.out), Err: bare(s.err), Play: func(j run.Job) string {
 		return strings.Join(append(r.words(), "--manual", shellWord(j.Plan.Name)), " ")
 	}})
 }
@@ -30,7 +31,7 @@ func (l *local) head() terminal.Head {
 	return terminal.Head{
 		Selected: selected,
 		RunID:    l.rec.ID, Plan: l.plan, Ref: l.rec.Ref, SHA: l.rec.SHA, Dirty: l.rec.Dirty, Event: l.rec.Event,
-		Remarks: l.pipeline.remarks, Notes: l.hosts.notes,
+		Remarks: unsaid(l.mask, l.pipeline.remarks), Notes: l.hosts.notes,
 	}
 }
 
@@ -38,20 +39,18 @@ func (l *local) head() terminal.Head {
 func (l *local) remark(fs fault.Faults) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	writeFaults(terminal.Writer(l.view, l.err), fs, l.pipeline.repo.Root)
+	writeFaults(hiding{terminal.Writer(l.view, bare(l.err)), l.mask}, fs, l.pipeline.repo.Root)
 }
 
-// maskOf hides the masked variables from everything that is written.
-func maskOf(pl *pipeline) *logs.Mask {
+// maskOf hides the masked variables from everything that is written. The faults are of secrets that cannot be.
+func maskOf(g given) (*logs.Mask, fault.Faults) {
 	var secrets []secret.Secret
-	for _, v := range append(pl.given.pipeline, pl.given.project...) {
+	for _, v := range slices.Concat(g.pipeline, g.project) {
 		if v.Masked {
 			secrets = append(secrets, secret.Named(v.Name, v.Value))
 		}
 	}
-	mask, found := logs.NewMask(secrets...)
-	pl.remarks = append(pl.remarks, found...)
-	return mask
+	return logs.NewMask(secrets...)
 }
 
 // colorful reports whether colors are wanted on a writer (no-color.org, bixense.com/clicolors).
@@ -66,6 +65,6 @@ func colorful(w io.Writer, mode string) bool {
 	case os.Getenv("CLICOLOR") == "0", os.Getenv("TERM") == "dumb":
 		return false
 	}
-	file, ok := w.(*os.File)
+	file, ok := bare(w).(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
