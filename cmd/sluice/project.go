@@ -171,14 +171,18 @@ func (e *elsewhere) Remote(ctx context.Context, r config.Remote) ([]byte, error)
 	return remote.Fetcher{}.Fetch(ctx, r.URL)
 }
 
-// Template is the text of a template from the folder given.
+// Template is the text of a template from the folder given, or from the one given for GitLab's source.
 func (e *elsewhere) Template(ctx context.Context, name string) ([]byte, error) {
-	if e.forms == "" {
+	dir := e.forms
+	if source, settled, _ := e.find("gitlab-org/gitlab", ""); dir == "" && settled {
+		dir = filepath.Join(source, "lib/gitlab/ci/templates")
+	}
+	if dir == "" {
 		return nil, config.ErrNotConfigured
 	}
-	text, err := files{tree.Open(e.forms, false)}.Read(ctx, name)
+	text, err := files{tree.Open(dir, false)}.Read(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no template %s: %w", e.forms, name, fs.ErrNotExist)
+		return nil, fmt.Errorf("%s has no template %s: %w", dir, name, fs.ErrNotExist)
 	}
 	return text, err
 }
