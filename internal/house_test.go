@@ -24,6 +24,7 @@ var house = []string{
 	"internal/dialect/yamlx",
 	"internal/dialect/gitlab/expr",
 	"internal/dialect/gitlab/pattern",
+	"internal/dialect/gitlab/rubyre",
 	"internal/flow/logs",
 	"internal/flow/report",
 	"internal/flow/plan",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/keyword"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/pattern"
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/rubyre"
 	"github.com/sluice-delivery/sluice/internal/flow/event"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 )
@@ -40,6 +41,9 @@ func (c *compiler) changed(ctx context.Context, paths []string, clause *keyword.
 		return true, "nothing to compare with, so everything counts as changed", nil
 	case len(d.paths) == 0:
 		return false, "no file changed", nil
+	}
+	if clause != nil && clause.Regexp.Set {
+		return c.oneMatches("rules:changes", "changed", clause.Regexp, d.paths, s)
 	}
 	globs, err := c.globs(paths, s.nested, place)
 	if err != nil {
@@ -94,6 +98,13 @@ func (c *compiler) exists(ctx context.Context, clause *keyword.Exists, s *scope)
 			WithSeverity(fault.Warning).WithHint("test for a file of this project, or for a variable"))
 		return false, "the files of another project need a server", nil
 	}
+	if clause.Regexp.Set {
+		paths, err := c.candidates(ctx, nil)
+		if err != nil {
+			return false, "", fault.At(CodeProject, clause.Place, "list the files of the project: %v", err)
+		}
+		return c.oneMatches("rules:exists", "exists", clause.Regexp, paths, s)
+	}
 	globs, mistake := c.globs(keyword.Strings(clause.Paths), s.nested, clause.Place)
 	if mistake != nil {
 		return false, "", mistake
@@ -112,6 +123,29 @@ func (c *compiler) exists(ctx context.Context, clause *keyword.Exists, s *scope)
 		return true, fmt.Sprintf("%s exists (%s)", path, glob), nil
 	default:
 		return false, fmt.Sprintf("no file matches %s", list(texts(globs))), nil
+	}
+}
+
+// oneMatches reports whether a regular expression in Ruby's language matches one of the paths; above the number of paths
+// that GitLab looks at it does (CI/CD YAML syntax reference, rules:changes:regexp).
+func (c *compiler) oneMatches(what, verb string, t keyword.Text, paths []string, s *scope) (bool, string, *fault.Fault) {
+	if len(paths) > pattern.MaxComparisons {
+		return true, "too many comparisons, so taken as matched", nil
+	}
+	text := s.nested(t.Value)
+	re, err := rubyre.Compile(text)
+	if err != nil {
+		return false, "", fault.At(CodeRegexp, t.Place, "%s:regexp: %q cannot be read: %v", what, text, err)
+	}
+	path, held, err := re.Any(paths)
+	switch {
+	case err != nil:
+		return false, "", fault.At(CodeRegexp, t.Place, "%s:regexp: %q on %s: %v", what, text, path, err).
+			WithHint("anchor it with \\A and \\z, and keep repetitions out of repetitions")
+	case held:
+		return true, fmt.Sprintf("%s %s (/%s/)", path, verb, text), nil
+	default:
+		return false, fmt.Sprintf("none of %d files matches /%s/", len(paths), text), nil
 	}
 }
 
@@ -142,12 +176,15 @@ func texts(globs []*pattern.Glob) []string {
 }
 
 // candidates are the files among which exists looks: the project's, or where an include of another project asks, those
-// of that project that its patterns name.
+// of that project that its patterns name, all of them for none.
 func (c *compiler) candidates(ctx context.Context, globs []*pattern.Glob) ([]string, error) {
 	if c.elsewhere == nil {
 		return c.paths(ctx)
 	}
 	var out []string
+	if globs == nil {
+		return c.elsewhere.Glob(ctx, "**")
+	}
 	for _, g := range globs {
 		text := g.String()
 		if strings.HasSuffix(text, "/") {

@@ -5,6 +5,7 @@ import "github.com/sluice-delivery/sluice/internal/flow/fault"
 // The codes of this package: SL14xx when a file becomes a plan, SL15xx when a job is bound or run.
 const (
 	CodeExpression    = "SL1401"
+	CodeRegexp        = "SL1402"
 	CodeCompareTo     = "SL1403"
 	CodeExistsProject = "SL1404"
 	CodeProject       = "SL1405"
@@ -34,6 +35,11 @@ var Docs = []fault.Doc{
 	{
 		Code: CodeExpression, Summary: "an expression of rules:if, only:variables or workflow:rules is not valid", Page: "Specify when jobs run with rules",
 		Text: "A condition compares variables: `$CI_COMMIT_BRANCH == \"main\" && $DEPLOY =~ /^v\\d/`. Strings stand in quotes, patterns between slashes, and variables start with a dollar sign.",
+	},
+	{
+		Code: CodeRegexp, Summary: "a regular expression of rules:changes:regexp or rules:exists:regexp does not work", Page: "CI/CD YAML syntax reference, rules:changes:regexp",
+		Text: "The pattern is in Ruby's language: \\A and \\z for the beginning and end of the path, (?!…) and (?<!…) for what must not stand there. With its variables filled in it has at most 255 bytes. " +
+			"A match may not take long: repetitions within repetitions do.",
 	},
 	{
 		Code: CodeCompareTo, Summary: "rules:changes:compare_to names no branch, tag or commit of this repository", Page: "CI/CD YAML syntax reference, rules:changes:compare_to",

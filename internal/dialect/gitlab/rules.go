@@ -148,19 +148,27 @@ func ruleText(r *keyword.Rule) string {
 		parts = append(parts, "if: "+oneLine(r.If.Text))
 	}
 	if r.Changes != nil {
-		text := "changes: " + list(keyword.Strings(r.Changes.Paths))
+		text := "changes: " + pathsText(r.Changes.Paths, r.Changes.Regexp)
 		if r.Changes.CompareTo.Set {
 			text += " compare_to: " + r.Changes.CompareTo.Value
 		}
 		parts = append(parts, text)
 	}
 	if r.Exists != nil {
-		parts = append(parts, "exists: "+list(keyword.Strings(r.Exists.Paths)))
+		parts = append(parts, "exists: "+pathsText(r.Exists.Paths, r.Exists.Regexp))
 	}
 	if r.When.Set {
 		parts = append(parts, "when: "+string(r.When.Value))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// pathsText is the condition on paths as written.
+func pathsText(paths []keyword.Text, regexp keyword.Text) string {
+	if regexp.Set {
+		return "/" + oneLine(regexp.Value) + "/"
+	}
+	return list(keyword.Strings(paths))
 }
 
 // list shows at most four items.

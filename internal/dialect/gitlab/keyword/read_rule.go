@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/expr"
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/rubyre"
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
@@ -176,11 +177,11 @@ func (r *reader) changes(n *yamlx.Node, what string) *Changes {
 			out.Paths = r.patternList(pair.Value, what+":paths")
 		case "compare_to":
 			out.CompareTo = r.text(pair.Value, what+":compare_to")
+		case "regexp":
+			out.Regexp = r.rubyPattern(pair.Value, what+":regexp")
 		}
 	}
-	if n.Get("paths").IsNull() {
-		r.fail(CodeMissing, n, "%s needs paths", what)
-	}
+	r.pathsOrRegexp(n, what)
 	return out
 }
 
@@ -199,15 +200,36 @@ func (r *reader) exists(n *yamlx.Node, what string) *Exists {
 			out.Project = r.text(pair.Value, what+":project")
 		case "ref":
 			out.Ref = r.text(pair.Value, what+":ref")
+		case "regexp":
+			out.Regexp = r.rubyPattern(pair.Value, what+":regexp")
 		}
 	}
-	if n.Get("paths").IsNull() {
-		r.fail(CodeMissing, n, "%s needs paths", what)
-	}
+	r.pathsOrRegexp(n, what)
 	if out.Ref.Set && !out.Project.Set {
 		r.failAt(CodeTogether, out.Ref.Place, "%s:ref needs project beside it", what)
 	}
 	return out
+}
+
+// pathsOrRegexp tells where not exactly one of them is there.
+func (r *reader) pathsOrRegexp(n *yamlx.Node, what string) {
+	switch paths, regexp := n.Get("paths"), n.Get("regexp"); {
+	case paths.IsNull() && regexp.IsNull():
+		r.fail(CodeMissing, n, "%s needs paths or regexp", what)
+	case !paths.IsNull() && !regexp.IsNull():
+		r.fail(CodeTogether, n, "%s:paths and %s:regexp exclude each other", what, what)
+	}
+}
+
+// rubyPattern reads a regular expression in Ruby's own language. One with variables is checked when they are known.
+func (r *reader) rubyPattern(n *yamlx.Node, what string) Text {
+	t := r.text(n, what)
+	if t.Set && !strings.Contains(t.Value, "$") {
+		if _, err := rubyre.Compile(t.Value); err != nil {
+			r.failAt(CodePattern, t.Place, "%s: the regular expression cannot be read: %v", what, err)
+		}
+	}
+	return t
 }
 
 // patternList reads at most fifty paths.

@@ -37,16 +37,19 @@ type Condition struct {
 	Set    bool
 }
 
-// Changes is rules:changes. Paths may hold variables and patterns.
+// Changes is rules:changes. Paths may hold variables and patterns; Regexp, which stands in their place, variables.
 type Changes struct {
 	Paths     []Text
+	Regexp    Text
 	CompareTo Text
 	Place     fault.Place
 }
 
-// Exists is rules:exists. Paths may hold variables and patterns; Project and Ref need a server.
+// Exists is rules:exists. Paths may hold variables and patterns; Regexp, which stands in their place, variables;
+// Project and Ref need a server.
 type Exists struct {
 	Paths   []Text
+	Regexp  Text
 	Project Text
 	Ref     Text
 	Place   fault.Place
