@@ -51,14 +51,8 @@ func (g Groups) Lock(ctx context.Context, group, job string, held func(holder st
 		case <-time.After(pollGroup):
 		}
 	}
-	note := fmt.Sprintf("job %s of process %d\n", job, os.Getpid())
-	if err := errors.Join(file.Truncate(0), writeAt(file, note)); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock the resource group %s: %w", group, err), file.Close())
-	}
+	// Who has it is a courtesy to those who wait: a full disk must not keep the job from running.
+	_ = file.Truncate(0)
+	_, _ = fmt.Fprintf(file, "job %s of process %d\n", job, os.Getpid())
 	return func() { file.Close() }, nil
-}
-
-func writeAt(file *os.File, text string) error {
-	_, err := file.WriteAt([]byte(text), 0)
-	return err
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -93,9 +92,7 @@ func (l *Log) whole(s program.Stream, text []byte) {
 	if l.sink == nil {
 		return
 	}
-	for _, st := range l.streams {
-		st.sections.Break(st.give) // what a command left without a line end stands before the next command
-	}
+	l.flushLines() // what a command left without a line end stands before the next command
 	for line := range bytes.SplitSeq(masked, []byte("\n")) {
 		l.sink.Line(s, logs.Line{Text: line})
 	}
@@ -109,17 +106,21 @@ func (l *Log) pass(st *stream, masked []byte) {
 	}
 }
 
+// keep writes to the file. After the first error nothing more is kept, and every call of Write says why.
 func (l *Log) keep(parts ...[]byte) {
 	for _, p := range parts {
-		if _, err := l.out.Write(p); err != nil && l.err == nil {
-			l.err = &program.Error{Failure: program.SystemFailure, Err: fault.New(CodeLog, "write the job's log: %v", err).WithHint("is the disk full?")}
-		}
+		_, err := l.out.Write(p)
+		l.note(err)
 	}
 	if now := time.Now(); now.Sub(l.flushed) > flushEvery {
 		l.flushed = now
-		if err := l.out.Flush(); err != nil && l.err == nil {
-			l.err = &program.Error{Failure: program.SystemFailure, Err: fault.New(CodeLog, "write the job's log: %v", err).WithHint("is the disk full?")}
-		}
+		l.note(l.out.Flush())
+	}
+}
+
+func (l *Log) note(err error) {
+	if err != nil && l.err == nil {
+		l.err = &program.Error{Failure: program.SystemFailure, Err: fault.New(CodeLog, "write the job's log: %v", err).WithHint("is the disk full?")}
 	}
 }
 
@@ -153,7 +154,7 @@ func (l *Log) event(s program.Stream, e logs.Event) {
 	}
 }
 
-// Mask hides values from here on. Values that cannot be masked (too short) are named in the log, not shown.
+// Mask hides values from here on, also in what is held back. Values that are too short to be masked are not.
 func (l *Log) Mask(values []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -161,7 +162,7 @@ func (l *Log) Mask(values []string) {
 	for i, v := range values {
 		secrets[i] = secret.New(v)
 	}
-	mask, _ := l.mask.With(secrets...)
+	mask, _ := l.mask.With(secrets...) // whoever gave a secret that cannot be masked was told of it once
 	l.mask = mask
 	for _, st := range l.streams {
 		st.masker.Use(mask)
@@ -190,10 +191,15 @@ func (l *Log) Matched() string {
 
 // flushLines gives what a stream has without a line end.
 func (l *Log) flushLines() {
-	for _, st := range l.streams {
-		st.sections.Break(st.give)
+	for _, s := range both {
+		if st := l.streams[s]; st != nil {
+			st.sections.Break(st.give)
+		}
 	}
 }
+
+// both are the streams that come in pieces, in the order in which they are ended.
+var both = []program.Stream{program.Stdout, program.Stderr}
 
 // Section begins or ends a section of ours with the runner's markers.
 func (l *Log) Section(s program.Section) error {
@@ -218,12 +224,14 @@ func (l *Log) Section(s program.Section) error {
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range []program.Stream{program.Stdout, program.Stderr} {
+	for _, s := range both {
 		if st := l.streams[s]; st != nil {
 			l.buf = st.masker.Close(l.buf[:0])
 			l.pass(st, l.buf)
 			st.sections.Close(st.give)
 		}
 	}
-	return errors.Join(l.err, l.out.Flush(), l.file.Close())
+	l.note(l.out.Flush())
+	l.note(l.file.Close())
+	return l.err
 }

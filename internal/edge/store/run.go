@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,17 +53,20 @@ type Run struct {
 
 	mu      sync.Mutex
 	journal *bufio.Writer
+	flushed time.Time
 	file    *os.File
-	logs    map[string]string // job -> file name
 }
 
-// Create makes the folder of a new run below state (.sluice).
+// Create makes the folder of a new run below state (.sluice). The run's ID must be one file's name and new.
 func Create(state string, r Record) (*Run, error) {
+	if r.ID == "" || r.ID != filepath.Base(r.ID) || strings.HasPrefix(r.ID, ".") {
+		return nil, fault.New(CodeLog, "a run cannot be called %q", r.ID)
+	}
 	dir := filepath.Join(state, "runs", r.ID)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(dir), 0o755), os.Mkdir(dir, 0o755)); err != nil {
 		return nil, fault.New(CodeLog, "%v", err).WithHint("is the disk full, or the folder not writable?")
 	}
-	out := &Run{Dir: dir, logs: map[string]string{}}
+	out := &Run{Dir: dir}
 	if err := out.Put(r); err != nil {
 		return nil, err
 	}
@@ -74,20 +78,24 @@ func Create(state string, r Record) (*Run, error) {
 	return out, nil
 }
 
-// Put writes the record anew.
+// Put writes the record anew; whoever reads it sees the old one or the new one.
 func (r *Run) Put(rec Record) error {
 	text, err := json.MarshalIndent(rec, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write run.json: %w", err)
 	}
 	fresh := filepath.Join(r.Dir, ".run.json")
-	if err := os.WriteFile(fresh, append(text, '\n'), 0o644); err != nil {
-		return fault.New(CodeLog, "%v", err).WithHint("is the disk full?")
+	err = os.WriteFile(fresh, append(text, '\n'), 0o644)
+	if err == nil {
+		err = os.Rename(fresh, filepath.Join(r.Dir, "run.json"))
 	}
-	return os.Rename(fresh, filepath.Join(r.Dir, "run.json"))
+	if err != nil {
+		return errors.Join(fault.New(CodeLog, "write the run's record: %v", err).WithHint("is the disk full?"), os.RemoveAll(fresh))
+	}
+	return nil
 }
 
-// Append adds a change to the journal.
+// Append adds a change to the journal. It is in the file after a moment, so that a run that is killed has left its story.
 func (r *Run) Append(c run.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,7 +103,12 @@ func (r *Run) Append(c run.Change) error {
 	if err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
-	if _, err := r.journal.Write(append(text, '\n')); err != nil {
+	_, err = r.journal.Write(append(text, '\n'))
+	if now := time.Now(); err == nil && now.Sub(r.flushed) > flushEvery {
+		r.flushed = now
+		err = r.journal.Flush()
+	}
+	if err != nil {
 		return fault.New(CodeLog, "write the journal: %v", err).WithHint("is the disk full?")
 	}
 	return nil
@@ -113,7 +126,10 @@ func (r *Run) LogPath(key string) string { return filepath.Join(r.Dir, key+".log
 func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return errors.Join(r.journal.Flush(), r.file.Close())
+	if err := errors.Join(r.journal.Flush(), r.file.Close()); err != nil {
+		return fault.New(CodeLog, "write the journal: %v", err).WithHint("is the disk full?")
+	}
+	return nil
 }
 
 // List reads the records of the runs below state, the newest first. A folder without a readable record is passed over.
@@ -126,7 +142,7 @@ func List(state string) ([]Record, error) {
 		return nil, fmt.Errorf("list the runs: %w", err)
 	}
 	var out []Record
-	for _, e := range slices.Backward(entries) {
+	for _, e := range entries {
 		if r, err := Get(state, e.Name()); err == nil {
 			out = append(out, r)
 		}
