@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
@@ -133,15 +134,41 @@ func (v *JSON) log(job string, text []byte, stream program.Stream) {
 	b := append(v.line[:0], `{"type":"log","job":`...)
 	b = quote(b, job)
 	b = append(b, `,"line":`...)
-	b = quote(b, text)
+	var err error
+	if len(text) > maxPiece {
+		b, err = v.pieces(b, text)
+	} else {
+		b = quote(b, text)
+	}
 	b = append(b, `,"stream":`...)
 	b = quote(b, string(stream))
 	b = append(b, "}\n"...)
-	if v.line = b; cap(v.line) > maxJSONLine {
-		v.line = nil
+	v.line = b
+	if err == nil {
+		_, err = v.out.Write(b)
 	}
-	_, err := v.out.Write(b)
 	v.wrote(err)
+}
+
+// maxPiece is how much of a line is quoted at once, in bytes: quoted it may have six times as many.
+const maxPiece = 64 << 10
+
+// pieces writes b and the text as a JSON string, but for its last piece, which it returns with the room of b.
+func (v *JSON) pieces(b, text []byte) ([]byte, error) {
+	b = append(b, '"')
+	for len(text) > 0 {
+		n := min(len(text), maxPiece)
+		for back := 0; n < len(text) && back < utf8.UTFMax-1 && !utf8.RuneStart(text[n]); back++ {
+			n-- // no character is cut
+		}
+		if _, err := v.out.Write(b); err != nil {
+			return b[:0], err
+		}
+		b = quote(b[:0], text[:n])
+		b = append(b[:0], b[1:len(b)-1]...)
+		text = text[n:]
+	}
+	return append(b, '"'), nil
 }
 
 // maxJSONLine is the longest line of one event, in bytes; a longer one becomes several events.

@@ -87,3 +87,24 @@ func TestLongLines(t *testing.T) {
 		t.Errorf("lines of %d bytes", sizes)
 	}
 }
+
+// TestLinesInPieces: a line that is quoted piece by piece is the same line, whatever stands where it is parted.
+func TestLinesInPieces(t *testing.T) {
+	for _, unit := range []string{"x", "é", "€", "𝄞", "\xff", "\xe2\x82", "\x00", "a€\xffb\n"} {
+		for _, size := range []int{64<<10 - 1, 64 << 10, 64<<10 + 1, 200_000} {
+			text := strings.Repeat(unit, size/len(unit)+1)
+			var out, want bytes.Buffer
+			v := terminal.NewJSON(&out)
+			v.Line(terminal.Line{Job: "a", Name: "a", Stream: program.Stdout, Text: []byte(text)})
+			if err := v.Close(terminal.Summary{Status: run.Success}); err != nil {
+				t.Fatal(err)
+			}
+			if err := json.NewEncoder(&want).Encode(logEvent{"log", "a", text, "stdout"}); err != nil {
+				t.Fatal(err)
+			}
+			if got, _, _ := strings.Cut(out.String(), "\n"); got+"\n" != want.String() {
+				t.Errorf("%q %d times: not what encoding/json writes", unit, size/len(unit)+1)
+			}
+		}
+	}
+}
