@@ -77,21 +77,21 @@ func TestHostileFloods(t *testing.T) {
 	floods := []struct{ name, script, first, last string }{
 		{"five million lines", "seq 5000000", "1", "5000000"},
 		{"a line of 100 MB", "head -c 100000000 /dev/zero | tr '\\0' x", "x", ""},
-		{"50 MB of NUL bytes", "head -c 50000000 /dev/zero", "", ""},
-		{"50 MB of garbage", "openssl enc -aes-128-ctr -pass pass:x -nosalt </dev/zero 2>/dev/null | head -c 50000000 || head -c 50000000 /dev/urandom", "", ""},
-		{"sections without end", "yes $'section_start:1:a\\r\\e[0Kx' | head -n 300000", "", ""},
-		{"escapes without end", "yes $'\\e]52;c;' | tr -d '\\n' | head -c 50000000", "", ""},
-		{"carriage returns", "yes 'progress' | tr '\\n' '\\r' | head -c 50000000", "", ""},
+		{"30 MB of NUL bytes", "head -c 30000000 /dev/zero", "", ""},
+		{"30 MB of garbage", "head -c 30000000 /dev/urandom", "", ""},
+		{"sections without end", "yes $'section_start:1:a\\r\\e[0Kx' | head -n 300000 || true", "", ""},
+		{"escapes without end", "yes $'\\e]52;c;' | tr -d '\\n' | head -c 30000000 || true", "", ""},
+		{"carriage returns", "yes 'progress' | tr '\\n' '\\r' | head -c 30000000 || true", "", ""},
 	}
 	if testing.Short() {
 		floods = floods[:2]
 	}
 	calm := world(t, "-- .gitlab-ci.yml --\na:\n  script: echo word\n")
-	for _, view := range [][]string{{"--progress", "plain"}, {"--format", "json"}, {"--progress", "quiet"}} {
+	for _, view := range [][]string{{"--format", "json"}, {"--progress", "plain"}, {"--progress", "quiet"}} {
 		base := assail(t, calm, assault{args: append([]string{"run"}, view...), exit: []int{exitOK}}).rss
-		for _, f := range floods {
-			if view[1] != "json" && f.last == "" && view[1] != "plain" {
-				continue
+		for i, f := range floods {
+			if view[1] == "plain" && i > 1 || view[1] == "quiet" && i > 0 {
+				continue // the lines go the same way
 			}
 			dir := world(t, "")
 			put(t, "a:\n  script:\n    - |\n      "+f.script+"\n", dir, ".gitlab-ci.yml")
