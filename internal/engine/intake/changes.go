@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/flow/event"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -61,38 +62,65 @@ func (c *Changes) base(ctx context.Context, compareTo string) (string, bool, err
 		return sha, true, nil
 	}
 	if compareTo != "" {
-		return c.mergeBase(ctx, head, compareTo, "origin/"+compareTo)
+		return c.compared(ctx, head, compareTo)
 	}
 	switch o := c.Occasion; {
 	case o.Merge != nil:
 		return o.Merge.BaseSHA, o.Merge.BaseSHA != "", nil
 	case o.Name != event.Push:
 		return "", false, nil
-	case c.Upstream != "":
-		// What is pushed already is no change of this push; when all is, the last commit counts.
-		if base, known, err := c.mergeBase(ctx, head, c.Upstream); err != nil || !known || base != head {
-			return base, known, err
-		}
-	case o.Branch != o.Repository.DefaultBranch:
-		base, known, err := c.mergeBase(ctx, head, o.Repository.DefaultBranch, "origin/"+o.Repository.DefaultBranch)
-		if err == nil && known && base != head {
-			return base, true, nil
-		}
+	}
+	base, found, err := c.pushed(ctx, head)
+	if err != nil || found && base != head {
+		return base, base != "", err
 	}
 	return c.Occasion.Before, !none(c.Occasion.Before), nil
 }
 
-func (c *Changes) mergeBase(ctx context.Context, head string, revisions ...string) (string, bool, error) {
+// pushed is what a push of the branch builds on: what its upstream has already, else where it left the default branch.
+// found is false where neither is in this clone; then, as where nothing is new, the last commit alone counts.
+func (c *Changes) pushed(ctx context.Context, head string) (base string, found bool, err error) {
+	o := c.Occasion
+	if c.Upstream != "" {
+		if base, found, err = c.mergeBase(ctx, head, c.Upstream); found || err != nil {
+			return base, found, err
+		}
+	}
+	if o.Branch == o.Repository.DefaultBranch {
+		return "", false, nil
+	}
+	base, found, err = c.mergeBase(ctx, head, o.Repository.DefaultBranch, "refs/remotes/origin/"+o.Repository.DefaultBranch)
+	return base, found && base != "", err
+}
+
+// compared is where the commit left the revision that rules:changes:compare_to names: a branch, also by its full name, a
+// tag or a commit (CI/CD YAML syntax reference, rules:changes:compare_to).
+func (c *Changes) compared(ctx context.Context, head, compareTo string) (string, bool, error) {
+	base, found, err := c.mergeBase(ctx, head, compareTo, "refs/remotes/origin/"+strings.TrimPrefix(compareTo, "refs/heads/"))
+	if err == nil && !found {
+		return "", false, fault.New(CodeHistory, "%q is not in this clone, so changes against it cannot be listed", compareTo).
+			WithHint("fetch it: git fetch origin %s", compareTo)
+	}
+	return base, base != "", err
+}
+
+// mergeBase is where head left the first of the revisions that is in this clone, "" where they have nothing in common.
+func (c *Changes) mergeBase(ctx context.Context, head string, revisions ...string) (base string, found bool, err error) {
 	for _, revision := range revisions {
 		sha, err := c.Diff.Resolve(ctx, revision)
+		if ctx.Err() != nil {
+			return "", false, context.Cause(ctx)
+		}
 		if err != nil {
-			continue
+			continue // not here
+		}
+		if none(head) {
+			return "", true, nil // nothing is committed, so there is nothing in common
 		}
 		base, err := c.Diff.MergeBase(ctx, sha, head)
-		return base, base != "", err
+		return base, true, err
 	}
-	return "", false, fault.New(CodeHistory, "%q is not in this clone, so changes against it cannot be listed", revisions[0]).
-		WithHint("fetch it: git fetch origin %s", revisions[0])
+	return "", false, nil
 }
 
 // none reports whether a commit id is the one that stands for no commit.

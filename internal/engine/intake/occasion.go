@@ -97,6 +97,9 @@ func Occasion(ctx context.Context, q Request, f Facts, h History) (event.Occasio
 		o.Branch = f.Repository.DefaultBranch // a detached HEAD has no branch of its own
 	}
 	if o.Name == event.MergeRequest {
+		if q.Tag != "" {
+			return o, fault.New(CodeEvent, "--tag does not go with --event merge_request").WithHint("a merge request is about a branch: --branch")
+		}
 		return o, aboutMerge(ctx, &o, q, h)
 	}
 	if q.Target != "" {
@@ -137,17 +140,23 @@ func aboutTag(o *event.Occasion, q Request, f Facts) error {
 // aboutMerge fills in the merge request: where it wants to go and from where its changes count. A target that this clone
 // does not have is as good as another: only what changed is not known then, so everything counts as changed.
 func aboutMerge(ctx context.Context, o *event.Occasion, q Request, h History) error {
-	m := &event.Merge{Number: 1, Title: o.Commit.Title, Target: q.Target}
+	m := &event.Merge{Number: 1, Title: o.Commit.Title, Target: strings.TrimPrefix(q.Target, "refs/heads/")}
 	if m.Target == "" {
 		m.Target = o.Repository.DefaultBranch
 	}
 	o.Merge, o.Before = m, strings.Repeat("0", 40)
-	for _, revision := range []string{m.Target, "origin/" + m.Target} {
+	for _, revision := range []string{"refs/heads/" + m.Target, "refs/remotes/origin/" + m.Target, m.Target} {
 		sha, err := h.Resolve(ctx, revision)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil {
 			continue
 		}
 		m.TargetSHA = sha
+		if none(o.Commit.SHA) {
+			return nil // nothing is committed, so there is no place where it left
+		}
 		if m.BaseSHA, err = h.MergeBase(ctx, sha, o.Commit.SHA); err != nil {
 			return fmt.Errorf("find where %s left %s: %w", o.Branch, m.Target, err)
 		}
