@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/sluice-delivery/sluice/internal/edge/blob"
 	"github.com/sluice-delivery/sluice/internal/edge/store"
 )
 
@@ -26,6 +28,10 @@ func (s *streams) clean(ctx context.Context, state string, keep int, caches, all
 			return err
 		}
 	}
+	expired, err := (&blob.Store{Dir: state}).Expire(ctx, time.Now())
+	if err != nil {
+		return err
+	}
 	if caches {
 		if err := remove(filepath.Join(state, "cache")); err != nil {
 			return err
@@ -38,6 +44,9 @@ func (s *streams) clean(ctx context.Context, state string, keep int, caches, all
 	}
 	left := len(records) - len(gone)
 	fmt.Fprintf(s.out, "removed %d runs, kept %d\n", len(gone), left)
+	if expired.Sets > 0 {
+		fmt.Fprintf(s.out, "removed %d expired artifacts of the runs kept\n", expired.Sets)
+	}
 	return nil
 }
 

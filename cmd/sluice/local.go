@@ -76,7 +76,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 		return err
 	}
 	l.mask = pl.mask
-	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: shelf{&blob.Store{Dir: state}, pl.mask}, Keep: l.keep, Hurry: r.hurry}
+	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: shelf{&blob.Store{Dir: state, Copy: r.keep || r.shellOnFailure}, pl.mask}, Keep: l.keep, Hurry: r.hurry}
 	if r.shellOnFailure {
 		l.agent.Failed = l.openShell
 	}
