@@ -113,8 +113,10 @@ func TestChanged(t *testing.T) {
 
 func TestExists(t *testing.T) {
 	files := []string{"Dockerfile", "a/b.go", "z"}
-	for text, want := range map[string]string{"Dockerfile": "Dockerfile", "*/*.go": "a/b.go", "missing": "", "*.go": "", "[!a]": "z",
-		"a/": "a/", "a": "", "z/": "", "/": "", "b/": "", "*/": "a/", "**/": "a/", "a/b.go/": "", "[b-z]/": ""} {
+	for text, want := range map[string]string{
+		"Dockerfile": "Dockerfile", "*/*.go": "a/b.go", "missing": "", "*.go": "", "[!a]": "z",
+		"a/": "a/", "a": "", "z/": "", "/": "", "b/": "", "*/": "a/", "**/": "a/", "a/b.go/": "", "[b-z]/": "",
+	} {
 		if _, got, ok := pattern.Exists([]*pattern.Glob{glob(t, "none/*"), glob(t, text)}, files); got != want || ok != (want != "") {
 			t.Errorf("%s: %q %v", text, got, ok)
 		}
@@ -251,8 +253,8 @@ func TestPropertyPathAgreesWithDoublestar(t *testing.T) {
 		level := rapid.OneOf(rapid.Just("**"), rapid.SampledFrom([]string{"a{,b}", "{a,b}x", "{a,{b,ab}}*"}), rapid.Map(rapid.SliceOfN(pieces, 1, 4), func(s []string) string { return strings.ReplaceAll(strings.Join(s, ""), "/", "") }))
 		text := path.Clean(strings.Join(rapid.SliceOfN(level, 1, 4).Draw(t, "levels"), "/"))
 		name := path.Clean(strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "/", ".x", "é", "ab", "x"}), 1, 8).Draw(t, "path"), ""))
-		if strings.HasPrefix(name, "/") || text == "." || strings.HasPrefix(text, "..") || strings.HasPrefix(text, "/") || strings.HasSuffix(text, "**/**") {
-			t.Skip() // doublestar.Match has no opinion on "." and is of two minds about a/**/** on a
+		if strings.HasPrefix(name, "/") || text == "." || strings.HasPrefix(text, "..") || strings.HasPrefix(text, "/") || strings.HasSuffix(text, "*/**") {
+			t.Skip() // doublestar.Match has no opinion on "." and is of two minds about a/**/** on a and a*/** on a and ab
 		}
 		want, err := doublestar.Match(text, name)
 		g, f := pattern.CompilePath(text, "", nowhere)
