@@ -80,7 +80,7 @@ func newHosts(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, stat
 	h.shell = shell.New(shell.Config{Dir: filepath.Join(snap.dir, "jobs"), Source: tree, Hurry: r.hurry})
 	if h.mode == "shell" || !wantsImages(p) {
 		if n := images(p); n > 0 {
-			h.notes = append(h.notes, fmt.Sprintf("%s with an image: --executor shell runs on this machine itself", counted(n, "job")))
+			h.notes = append(h.notes, fmt.Sprintf("in the shell of this machine instead of an image: %s (--executor shell)", counted(n, "job")))
 		}
 		return h, nil
 	}
@@ -94,7 +94,7 @@ func newHosts(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, stat
 		return nil, errors.Join(err, x.Close(ctx), h.close())
 	default:
 		if n := images(p); n > 0 {
-			h.notes = append(h.notes, fmt.Sprintf("%s with an image: no container engine answers, so the shell of this machine is used", counted(n, "job")))
+			h.notes = append(h.notes, fmt.Sprintf("in the shell of this machine instead of an image: %s (no container engine answers)", counted(n, "job")))
 		}
 		return h, nil
 	}
