@@ -4,10 +4,9 @@ package executor
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"strings"
-
-	"os"
 
 	"golang.org/x/sys/unix"
 )

@@ -22,15 +22,6 @@ type entry struct {
 	agent   string
 }
 
-func (m *model) find(id string) *entry {
-	for _, e := range m.jobs {
-		if e.ID == id {
-			return e
-		}
-	}
-	return nil
-}
-
 func (m *model) running(run string) (n int) {
 	for _, e := range m.jobs {
 		if e.Run == run && e.agent != "" {

@@ -15,8 +15,7 @@ type task struct {
 	status   run.Status
 	allowed  bool
 	late     bool
-	said     string // why it failed or waits
-	took     string
+	said     string    // why it failed or waits
 	since    time.Time // when it began
 	heard    time.Time // when it wrote last
 	jobs     int       // of its child pipeline

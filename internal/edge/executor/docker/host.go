@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -38,7 +37,6 @@ type host struct {
 	network  string
 	made     []string // containers
 	suffix   string
-	running  sync.Mutex
 	isClosed bool
 }
 

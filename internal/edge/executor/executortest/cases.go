@@ -19,7 +19,7 @@ func exitCodes(t *testing.T, h *Harness) {
 		"true\nfalse\ntrue": 1, "false | true": 1, "true | true": 0, "if true; then": 2, "(exit 3)": 3, "kill -9 $$": 137,
 		"set +e; false; true": 0, "false || true": 0, "exit 300": 44, "": 0,
 	} {
-		exit, err, r := h.exec(t, host, program.Exec{Lines: []string{script}})
+		exit, r, err := h.exec(t, host, program.Exec{Lines: []string{script}})
 		if err != nil {
 			t.Errorf("%q: %v", script, err)
 		}
@@ -97,7 +97,7 @@ func order(t *testing.T, h *Harness) {
 			want:  "command \"echo a >over\"\ncommand \"echo b >over\"\ncommand \"cat over\"\nstdout \"b\\n\"\n",
 		},
 	} {
-		exit, err, r := h.exec(t, host, program.Exec{Lines: c.lines, Quiet: c.quiet})
+		exit, r, err := h.exec(t, host, program.Exec{Lines: c.lines, Quiet: c.quiet})
 		if err != nil || exit != c.exit {
 			t.Errorf("%s: exit %d, %v", name, exit, err)
 		}
@@ -120,7 +120,7 @@ func orderOfMany(t *testing.T, h *Harness, host program.Host) {
 		lines = append(lines, fmt.Sprintf("echo %d >&2; true", i), fmt.Sprintf("echo %d", i))
 		fmt.Fprintf(&want, "command %q\nstderr %q\ncommand %q\nstdout %q\n", lines[2*i], fmt.Sprint(i, "\n"), lines[2*i+1], fmt.Sprint(i, "\n"))
 	}
-	exit, err, r := h.exec(t, host, program.Exec{Lines: lines})
+	exit, r, err := h.exec(t, host, program.Exec{Lines: lines})
 	if exit != 0 || err != nil || r.String() != want.String() {
 		t.Errorf("exit %d, %v; got\n%.3000s", exit, err, r)
 	}
@@ -130,7 +130,7 @@ func environment(t *testing.T, h *Harness) {
 	host := h.Open(t, nil)
 	orderOfMany(t, h, host)
 	env := append(slices.Clone(h.Env), "PLAIN=a b", "QUOTES='\"$HOME`x`\\", "LINES=one\ntwo\n", "EMPTY=", "UTF=ünï✓", "CI=true")
-	exit, err, r := h.exec(t, host, program.Exec{Env: env, Quiet: true, Lines: []string{"cat /proc/self/environ"}})
+	exit, r, err := h.exec(t, host, program.Exec{Env: env, Quiet: true, Lines: []string{"cat /proc/self/environ"}})
 	if exit != 0 || err != nil {
 		t.Fatalf("exit %d, %v", exit, err)
 	}
@@ -148,7 +148,7 @@ func environment(t *testing.T, h *Harness) {
 		}
 	}
 	// Too large for the system: an error with a code, not a crash.
-	exit, err, _ = h.exec(t, host, program.Exec{Env: append(slices.Clone(h.Env), "BIG="+strings.Repeat("x", 200<<10)), Lines: []string{"true"}})
+	exit, _, err = h.exec(t, host, program.Exec{Env: append(slices.Clone(h.Env), "BIG="+strings.Repeat("x", 200<<10)), Lines: []string{"true"}})
 	if err == nil && exit == 0 {
 		t.Log("a variable of 200 KiB is taken here")
 	} else if err != nil && !strings.Contains(err.Error(), "BIG") {
@@ -182,12 +182,12 @@ func folders(t *testing.T, h *Harness) {
 	if b, err := os.ReadFile(filepath.Join(p.Workspace, "sub/dir/file")); err != nil || string(b) != "made\n" {
 		t.Errorf("what the job wrote is %q here, %v", b, err)
 	}
-	exit, err, r := h.exec(t, host, program.Exec{Lines: []string{"pwd"}, Quiet: true, Dir: "sub/dir"})
+	exit, r, err := h.exec(t, host, program.Exec{Lines: []string{"pwd"}, Quiet: true, Dir: "sub/dir"})
 	if exit != 0 || err != nil || r.Text(program.Stdout) != p.JobWorkspace+"/sub/dir\n" {
 		t.Errorf("exit %d, %v: %s", exit, err, r)
 	}
 	for _, dir := range []string{"../..", "/etc", "sub/none"} {
-		if _, err, _ := h.exec(t, host, program.Exec{Lines: []string{"pwd"}, Dir: dir}); err == nil {
+		if _, _, err := h.exec(t, host, program.Exec{Lines: []string{"pwd"}, Dir: dir}); err == nil {
 			t.Errorf("a step ran in %s", dir)
 		}
 	}
@@ -205,7 +205,7 @@ func twoAtOnce(t *testing.T, h *Harness) {
 		host := h.Open(t, func(o *program.Order) { o.Key += fmt.Sprint(i) })
 		wg.Go(func() {
 			want := strings.Repeat(fmt.Sprintln(i), 50)
-			exit, err, r := h.exec(t, host, program.Exec{Quiet: true, Lines: []string{fmt.Sprintf("for n in $(seq 50); do echo %d >>mine; echo %d; done; test $(wc -l <mine) = 50", i, i)}})
+			exit, r, err := h.exec(t, host, program.Exec{Quiet: true, Lines: []string{fmt.Sprintf("for n in $(seq 50); do echo %d >>mine; echo %d; done; test $(wc -l <mine) = 50", i, i)}})
 			if exit != 0 || err != nil || r.Text(program.Stdout) != want {
 				t.Errorf("job %d: exit %d, %v: %s", i, exit, err, r)
 			}

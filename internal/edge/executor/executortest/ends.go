@@ -29,7 +29,7 @@ func nothingStays(t *testing.T, h *Harness) {
 	host := h.Open(t, nil)
 	for name, way := range hiding {
 		m := mark(t)
-		exit, err, r := h.exec(t, host, program.Exec{Lines: []string{"true", fmt.Sprintf(way, m)}})
+		exit, r, err := h.exec(t, host, program.Exec{Lines: []string{"true", fmt.Sprintf(way, m)}})
 		if err != nil || exit != 0 || !strings.Contains(r.String(), "ready") {
 			t.Errorf("%s: exit %d, %v: %s", name, exit, err, r)
 		}
@@ -38,7 +38,7 @@ func nothingStays(t *testing.T, h *Harness) {
 		}
 	}
 	// Something that the shell started and that still has something to say may say it.
-	exit, err, r := h.exec(t, host, program.Exec{Quiet: true, Lines: []string{"(sleep 0.1; echo late) & exit 3"}})
+	exit, r, err := h.exec(t, host, program.Exec{Quiet: true, Lines: []string{"(sleep 0.1; echo late) & exit 3"}})
 	if exit != 3 || err != nil || r.Text(program.Stdout) != "late\n" {
 		t.Errorf("exit %d, %v: %s", exit, err, r)
 	}
@@ -73,7 +73,7 @@ func stop(t *testing.T, h *Harness) {
 		}
 	}
 	m := mark(t)
-	_, err, _ := h.exec(t, host, program.Exec{Lines: []string{"sleep " + m}, Timeout: 200 * time.Millisecond})
+	_, _, err := h.exec(t, host, program.Exec{Lines: []string{"sleep " + m}, Timeout: 200 * time.Millisecond})
 	if e, ok := errors.AsType[*program.Error](err); !ok || e.Failure != program.ExecutionTimeout {
 		t.Errorf("a step over its time: %v", err)
 	}
@@ -115,7 +115,7 @@ func flood(t *testing.T, h *Harness) {
 		"one line of 100 MB": {"head -c 100000000 /dev/zero | tr '\\0' x", 100000000},
 		"to both streams":    {"seq 300000 >&2 & seq 300000; wait", 1988895},
 	} {
-		exit, err, r := h.exec(t, host, program.Exec{Lines: []string{"true", c.line}})
+		exit, r, err := h.exec(t, host, program.Exec{Lines: []string{"true", c.line}})
 		if exit != 0 || err != nil || r.Bytes[program.Stdout] != c.want {
 			t.Errorf("%s: exit %d, %v, %d bytes of %d", name, exit, err, r.Bytes[program.Stdout], c.want)
 		}
@@ -139,7 +139,7 @@ func bytesAsTheyAre(t *testing.T, h *Harness) {
 		`printf 'a\n\n\n'; printf ''; printf '\n'`:                                              "a\n\n\n\n",
 		`i=0; while [ $i -lt 50 ]; do printf '\036%s' $i; i=$((i+1)); done | wc -c | tr -d ' '`: "140\n",
 	} {
-		exit, err, r := h.exec(t, host, program.Exec{Lines: []string{"true", script, "true"}})
+		exit, r, err := h.exec(t, host, program.Exec{Lines: []string{"true", script, "true"}})
 		if exit != 0 || err != nil || r.Text(program.Stdout) != want {
 			t.Errorf("%s: exit %d, %v: got %q, want %q", script, exit, err, r.Text(program.Stdout), want)
 		}

@@ -94,7 +94,7 @@ func key(t *testing.T) string {
 }
 
 // exec runs commands and returns the exit code, the error and the output.
-func (h *Harness) exec(t *testing.T, host program.Host, e program.Exec) (int, error, *Recorder) {
+func (h *Harness) exec(t *testing.T, host program.Host, e program.Exec) (int, *Recorder, error) {
 	t.Helper()
 	r := &Recorder{}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -103,13 +103,13 @@ func (h *Harness) exec(t *testing.T, host program.Host, e program.Exec) (int, er
 		e.Env = h.Env
 	}
 	exit, err := host.Exec(ctx, e, r)
-	return exit, err, r
+	return exit, r, err
 }
 
 // must runs commands that pass and returns what they printed to standard output.
 func (h *Harness) must(t *testing.T, host program.Host, lines ...string) string {
 	t.Helper()
-	exit, err, r := h.exec(t, host, program.Exec{Step: "script", Lines: lines, Quiet: true})
+	exit, r, err := h.exec(t, host, program.Exec{Step: "script", Lines: lines, Quiet: true})
 	if exit != 0 || err != nil {
 		t.Fatalf("%q: exit %d, %v\n%s", lines, exit, err, r)
 	}
