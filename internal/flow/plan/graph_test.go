@@ -12,7 +12,7 @@ import (
 )
 
 // world writes a plan in short: one job a line, "stage name", then "needs a b" for a job of the graph, "key k",
-// "manual".
+// "manual" or "delayed".
 func world(t testing.TB, text string) *plan.Plan {
 	t.Helper()
 	p := &plan.Plan{}
@@ -29,6 +29,8 @@ func world(t testing.TB, text string) *plan.Plan {
 				mode, j.Graph = "needs", true
 			case "manual":
 				j.When = plan.Manual
+			case "delayed":
+				j.When = plan.Delayed
 			case "key":
 				mode = "key"
 			default:

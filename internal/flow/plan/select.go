@@ -11,7 +11,7 @@ import (
 type Choice struct {
 	Selected map[string]bool `json:"selected"` // every job that takes part
 	Named    map[string]bool `json:"named"`    // those of them that a name given stands for; the rest came in as their needs
-	Play     []string        `json:"play"`     // manual jobs that are to be played when their turn comes, in the plan's order
+	Play     []string        `json:"play"`     // jobs that are to be played when their turn comes, in the plan's order
 }
 
 // Choose selects jobs by ID, by the name that the forge shows, by the key in the file (all legs of a matrix), or by
@@ -19,8 +19,8 @@ type Choice struct {
 // they name as needs, and for a job in plain stage order every job of the earlier stages.
 //
 // A manual job that was named is to be played, and so is one that a chosen job names among its needs, directly or
-// not; a manual job that only stands in an earlier stage is not. Every name that means nothing is a fault. No names
-// means the whole plan: the choice is nil.
+// not; a manual job that only stands in an earlier stage is not. A delayed job that was named is played too: whoever
+// names it wants it now. Every name that means nothing is a fault. No names means the whole plan: the choice is nil.
 func Choose(p *Plan, names []string, needs bool) (*Choice, error) {
 	if len(names) == 0 {
 		return nil, nil //nolint:nilnil // nil is the choice of all
@@ -57,7 +57,7 @@ func Choose(p *Plan, names []string, needs bool) (*Choice, error) {
 		play = named(p, g, chosen)
 	}
 	for i, j := range p.Jobs {
-		if play[i] && j.When == Manual {
+		if play[i] && j.When == Manual || c.Named[j.ID] && j.When == Delayed {
 			c.Play = append(c.Play, j.ID)
 		}
 	}

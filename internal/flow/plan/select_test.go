@@ -19,7 +19,8 @@ test unit/2 key unit
 test lint needs compile
 deploy approve needs unit/1 manual
 deploy ship needs approve
-deploy smoke
+deploy smoke delayed
+deploy report needs smoke
 `
 
 func TestChoose(t *testing.T) {
@@ -39,6 +40,8 @@ func TestChoose(t *testing.T) {
 		"needs follow the graph":                    {"lint", true, "compile lint", ""},
 		"needs play a manual job on the way":        {"ship", true, "approve assets compile ship sign unit/1", "approve"},
 		"needs of a staged job: the earlier stages": {"unit/1", true, "assets compile sign unit/1", ""},
+		"a delayed job that is named is played":     {"smoke", false, "smoke", "smoke"},
+		"needs wait for a delayed job on the way":   {"report", true, "assets compile lint report sign smoke unit/1 unit/2", ""},
 		"several names":                             {"lint,assets", false, "assets lint", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
