@@ -33,8 +33,11 @@ type assault struct {
 	while func(proc *os.Process) // is called when it has started, beside it
 	exit  []int                  // the codes allowed; nil means 0, 1 or 2
 	limit time.Duration          // after which it counts as hanging; 0 means one
+	loose bool                   // processes may be left: the command itself is killed
 	churn bool                   // the checkout may change: the test changes it itself
 }
+
+const minute = time.Minute
 
 // outcome is how it went.
 type outcome struct {
@@ -81,7 +84,7 @@ func launch(t *testing.T, dir string, a assault) outcome {
 	t.Helper()
 	limit := a.limit
 	if limit == 0 {
-		limit = time.Minute
+		limit = minute
 	}
 	ctx, stop := context.WithTimeout(t.Context(), limit)
 	defer stop()
@@ -107,8 +110,11 @@ func launch(t *testing.T, dir string, a assault) outcome {
 		t.Fatalf("sluice %q has not ended after %v\n%s\n%s", a.args, limit, clip(out.String()), clip(errs.String()))
 	}
 	if left := marked(mark); len(left) > 0 {
-		t.Errorf("processes are left: %v", left)
-		killMarked(mark)
+		if !a.loose {
+			t.Errorf("processes are left: %v", left)
+			killMarked(mark)
+		}
+		t.Cleanup(func() { killMarked(mark) })
 	}
 	o := outcome{exit: exitCode(t, err), out: out.String(), err: errs.String()}
 	text, err := os.ReadFile(peak)
