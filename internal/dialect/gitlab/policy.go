@@ -28,17 +28,15 @@ func (c *compiler) policy(ctx context.Context, job *keyword.Job, plain bool, s *
 		return verdict{in: true, why: j.why}
 	}
 	if reason, ok := j.only(ctx, job, plain); !ok {
-		j.why.Rule, j.why.When = "only", plan.Never
+		j.why.Rule, j.why.Text, j.why.When = "only", reason, plan.Never
 		if job.Only != nil {
 			j.why.Place = job.Only.Place
 		}
-		j.tell("only: %s", reason)
 		return verdict{why: j.why}
 	}
 	if job.Except != nil {
 		if reason, ok := j.except(ctx, job.Except); ok {
-			j.why.Rule, j.why.When, j.why.Place = "except", plan.Never, job.Except.Place
-			j.tell("except: %s", reason)
+			j.why.Rule, j.why.Text, j.why.When, j.why.Place = "except", reason, plan.Never, job.Except.Place
 			return verdict{why: j.why}
 		}
 		j.tell("except: nothing of it holds")
@@ -65,7 +63,9 @@ func (j *judge) only(ctx context.Context, job *keyword.Job, plain bool) (string,
 	if job.Only != nil && job.Only.Refs != nil {
 		refs = job.Only.Refs.Items
 	}
-	if _, ok := j.refs(refs); !ok {
+	if _, ok := j.refs(refs); !ok && job.Only == nil {
+		return "without rules or only, a job runs for branches and tags", false
+	} else if !ok {
 		return fmt.Sprintf("%s is not among the refs %s", j.refName(), list(keyword.Strings(refs))), false
 	}
 	if job.Only == nil {

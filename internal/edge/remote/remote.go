@@ -56,7 +56,7 @@ func (f Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
 	}
 	if err != nil {
 		return nil, fault.New(CodeFetch, "fetch %s: %v", address, err).Exits(5).
-			WithHint("without the network, include a copy of it as a local file")
+			WithHint("without the network, give its project with --local-repository, or include a copy of it as a local file")
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
