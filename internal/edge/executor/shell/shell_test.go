@@ -138,7 +138,16 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// It has a process of its own: after a deployment, orphans that nobody claims are left alone, which other tests would see.
 func TestDeploymentsMayLeaveADaemon(t *testing.T) {
+	if os.Getenv("TEST_DEPLOYMENT") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestDeploymentsMayLeaveADaemon$")
+		cmd.Env = append(os.Environ(), "TEST_DEPLOYMENT=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
 	x := shell.New(shell.Config{Dir: filepath.Join(t.TempDir(), "work"), Source: executortest.Source{}})
 	deploy := open(t, x, program.Order{Key: "deploy", Outlive: true})
 	_, daemon := run(t, deploy, "setsid sleep 778 >/dev/null 2>&1 & echo $!")
@@ -293,16 +302,7 @@ func TestGitOfAnEmptyWorkspaceDoesNotFindTheUsers(t *testing.T) {
 	}
 }
 
-// The process must have run no deployment before: after one, orphans that nobody claims are left alone.
 func TestARunInsideAJobLeavesNothing(t *testing.T) {
-	if os.Getenv("TEST_OUTER_RUN") == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestARunInsideAJobLeavesNothing$")
-		cmd.Env = append(os.Environ(), "TEST_OUTER_RUN=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
-		return
-	}
 	x := shell.New(shell.Config{Dir: filepath.Join(t.TempDir(), "work"), Source: executortest.Source{}})
 	defer x.Close(context.Background())
 	h := open(t, x, program.Order{Key: "a"})

@@ -59,11 +59,19 @@ func readProc(pid int) (p proc, ok bool) {
 	return p, true
 }
 
-// cookie reads the job's cookie from a process's environment, "" when it has none or may not be read.
+// cookie reads the job's cookie from a process's environment, "" when it has none or may not be read. In the moment of an
+// exec the environment is empty, so that an empty one is looked at again.
 func (p proc) cookie() string {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/environ")
-	if err != nil {
-		return ""
+	var b []byte
+	for range 4 {
+		var err error
+		if b, err = os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/environ"); err != nil {
+			return ""
+		}
+		if len(b) > 0 {
+			break
+		}
+		time.Sleep(250 * time.Microsecond)
 	}
 	if i := bytes.Index(b, []byte(cookieName+"=")); i == 0 || i > 0 && b[i-1] == 0 {
 		value, _, _ := bytes.Cut(b[i+len(cookieName)+1:], []byte{0})
@@ -221,8 +229,21 @@ func (h *host) finish(p *process, hurry bool) error {
 	limit := min(h.x.c.Grace, time.Second)
 	if hurry {
 		limit = 0
+	} else if h.order.Outlive {
+		h.settle(p)
 	}
 	return h.clear(p.pid, limit)
+}
+
+// settle gives what a deployment started last the time to take a session of its own: `setsid daemon &` as the last line is
+// still on its way when the shell has ended.
+func (h *host) settle(p *process) {
+	for range 60 {
+		if !p.groupLives() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // hasOrphans says whether an orphan may be of this host. Those of other hosts count only for those.
