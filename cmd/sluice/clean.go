@@ -15,6 +15,9 @@ import (
 
 // clean removes old runs. Runs that are still on are left alone.
 func (s *streams) clean(ctx context.Context, state string, keep int, caches, all bool) error {
+	if err := sound(state); err != nil {
+		return err
+	}
 	records, err := store.List(state)
 	if err != nil {
 		return err

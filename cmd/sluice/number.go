@@ -18,7 +18,7 @@ import (
 // to a run at the same time; else it is what the next run would get.
 func number(root string, take bool) (int, error) {
 	if !take {
-		text, err := os.ReadFile(filepath.Join(stateDir(root), "number"))
+		text, err := readPlain(filepath.Join(stateDir(root), "number"), 32)
 		if err != nil {
 			return 1, nil //nolint:nilerr // nothing has run yet
 		}
@@ -28,7 +28,7 @@ func number(root string, take bool) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	file, err := os.OpenFile(filepath.Join(state, "number"), os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(filepath.Join(state, "number"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
 	if err != nil {
 		return 0, fault.New(codeState, "%v", err).WithHint("is the disk full?")
 	}

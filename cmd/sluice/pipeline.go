@@ -217,21 +217,3 @@ func (p *pipelineFlags) path(name string) string {
 func newRunID(now time.Time) string {
 	return now.Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
 }
-
-// stateDir is where a repository's runs, caches and numbers are kept.
-func stateDir(root string) string { return filepath.Join(root, ".sluice") }
-
-// openState makes the state folder; git never sees it.
-func openState(root string) (string, error) {
-	dir := stateDir(root)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fault.New(codeState, "%v", err).WithHint("is the repository's folder writable?")
-	}
-	ignore := filepath.Join(dir, ".gitignore")
-	if _, err := os.Stat(ignore); errors.Is(err, fs.ErrNotExist) {
-		if err := os.WriteFile(ignore, []byte("*\n"), 0o644); err != nil {
-			return "", fault.New(codeState, "%v", err).WithHint("is the disk full?")
-		}
-	}
-	return dir, nil
-}

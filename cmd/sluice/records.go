@@ -46,7 +46,11 @@ func recordsIn(cmd *cobra.Command, dir string) ([]store.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.List(stateDir(repo.Root))
+	state := stateDir(repo.Root)
+	if err := sound(state); err != nil {
+		return nil, err
+	}
+	return store.List(state)
 }
 
 func writeRecords(w io.Writer, records []store.Record, output string) error {
@@ -60,7 +64,7 @@ func writeRecords(w io.Writer, records []store.Record, output string) error {
 		return e.Encode(records)
 	case "name":
 		for _, r := range records {
-			if _, err := fmt.Fprintln(w, r.ID); err != nil {
+			if _, err := fmt.Fprintln(w, printable(r.ID)); err != nil {
 				return err
 			}
 		}
@@ -77,7 +81,7 @@ func writeRecords(w io.Writer, records []store.Record, output string) error {
 			if r.Finished == nil && !alive(r) {
 				status = "lost" // its process is gone: killed, or the machine went down
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.8s\t%s\t%s\n", r.ID, status, r.Event, r.Ref, r.SHA, r.Started.Format(time.DateTime), took)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.8s\t%s\t%s\n", printable(r.ID), printable(status), printable(r.Event), printable(r.Ref), printable(r.SHA), r.Started.Format(time.DateTime), took)
 		}
 		return t.Flush()
 	default:
@@ -97,7 +101,11 @@ func newRunLogs(s *streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			folder, err := runFolder(stateDir(repo.Root), id)
+			state := stateDir(repo.Root)
+			if err := sound(state); err != nil {
+				return err
+			}
+			folder, err := runFolder(state, id)
 			if err != nil {
 				return err
 			}
@@ -136,7 +144,7 @@ func listLogs(w io.Writer, folder string) error {
 	}
 	for _, e := range entries {
 		if name, ok := strings.CutSuffix(e.Name(), ".log"); ok {
-			if _, err := fmt.Fprintln(w, name); err != nil {
+			if _, err := fmt.Fprintln(w, printable(name)); err != nil {
 				return err
 			}
 		}
@@ -146,7 +154,7 @@ func listLogs(w io.Writer, folder string) error {
 
 // printLog copies a log to the output; what could steer a terminal is taken out unless raw.
 func (s *streams) printLog(folder, job string, raw bool) error {
-	file, err := os.Open(filepath.Join(folder, blob.FileName(job)+".log"))
+	file, err := openPlain(filepath.Join(folder, blob.FileName(job)+".log"))
 	if err != nil {
 		names, _ := filepath.Glob(filepath.Join(folder, "*.log"))
 		for i, n := range names {

@@ -149,7 +149,7 @@ func shellWord(text string) string {
 
 // tail is the last lines of a log, without control sequences. Only the end of the file is read.
 func tail(path string) []string {
-	file, err := os.Open(path)
+	file, err := openPlain(path)
 	if err != nil {
 		return nil
 	}

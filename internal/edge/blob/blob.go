@@ -10,10 +10,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
@@ -116,7 +119,7 @@ const metaFile = "meta.json"
 
 func readMeta(dir string) (Meta, error) {
 	var meta Meta
-	text, err := os.ReadFile(filepath.Join(dir, metaFile))
+	text, err := readPlain(filepath.Join(dir, metaFile))
 	if err == nil {
 		err = json.Unmarshal(text, &meta)
 	}
@@ -124,6 +127,21 @@ func readMeta(dir string) (Meta, error) {
 		return meta, fmt.Errorf("read %s: %w", metaFile, err)
 	}
 	return meta, nil
+}
+
+// readPlain reads a small file of the store. A repository may bring a store along: no link is followed and no pipe
+// waited for.
+func readPlain(path string) ([]byte, error) {
+	file, err := openPlain(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, 1<<20))
+}
+
+func openPlain(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 }
 
 func (m Meta) write(dir string) error {

@@ -24,7 +24,7 @@ func lock(ctx context.Context, dir string, how int) (unlock func(), err error) {
 		return nil, fmt.Errorf("make the store's folder: %w", err)
 	}
 	name := filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".lock")
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", filepath.Base(dir), err)
 	}

@@ -35,12 +35,15 @@ func (s *Store) restore(ctx context.Context, dir, space string) (int, error) {
 	}
 	defer root.Close()
 	if meta.Form == formArchive {
-		file, err := os.Open(filepath.Join(dir, packedFile))
+		file, err := openPlain(filepath.Join(dir, packedFile))
 		if err != nil {
 			return 0, fmt.Errorf("open the archive: %w", err)
 		}
 		defer file.Close()
 		return archive.Unpack(ctx, file, root, archive.Limits{})
+	}
+	if info, err := os.Lstat(filepath.Join(dir, "files")); err != nil || !info.IsDir() {
+		return 0, fmt.Errorf("open the store's folder: %s is not a folder of ours", filepath.Join(dir, "files"))
 	}
 	c := copier{dir: filepath.Join(dir, "files"), to: root, found: make(map[string]origin, meta.Files)}
 	n, err := c.all(ctx)

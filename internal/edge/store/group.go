@@ -27,7 +27,7 @@ func (g Groups) Lock(ctx context.Context, group, job string, held func(holder st
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("lock the resource group %s: %w", group, err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, blob.FileName(group)), os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(filepath.Join(dir, blob.FileName(group)), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lock the resource group %s: %w", group, err)
 	}
@@ -42,7 +42,9 @@ func (g Groups) Lock(ctx context.Context, group, job string, held func(holder st
 		}
 		if !told {
 			told = true
-			holder, _ := os.ReadFile(file.Name())
+			holder := make([]byte, 1<<10)
+			n, _ := file.ReadAt(holder, 0)
+			holder = holder[:max(0, n)]
 			held(fmt.Sprintf("resource group %q is held by another run on this machine: %s", group, strings.TrimSpace(string(holder))))
 		}
 		select {

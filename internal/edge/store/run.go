@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
@@ -152,10 +155,23 @@ func List(state string) ([]Record, error) {
 	return out, nil
 }
 
+// recordLimit is more than any record has, in bytes.
+const recordLimit = 1 << 20
+
+// readRecord reads a record. A repository may bring a .sluice along: no link is followed and no pipe waited for.
+func readRecord(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, recordLimit))
+}
+
 // Get reads the record of one run.
 func Get(state, id string) (Record, error) {
 	var r Record
-	text, err := os.ReadFile(filepath.Join(state, "runs", id, "run.json"))
+	text, err := readRecord(filepath.Join(state, "runs", id, "run.json"))
 	if err != nil {
 		return r, fmt.Errorf("read the record of run %s: %w", id, err)
 	}
