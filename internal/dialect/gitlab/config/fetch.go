@@ -213,7 +213,7 @@ func (l *loader) unavailable(err error, code string, e *entry, what, hint string
 	default:
 		f := l.tell(CodeFetch, e.value.Place, "%s cannot be had: %v", what, err)
 		if cause, ok := errors.AsType[*fault.Fault](err); ok { // its code would stand beside this one's
-			f.Message, f.Exit = what+" cannot be had: "+strings.TrimPrefix(cause.Message, "fetch "+what+": "), cause.Exit
+			f.Message = what + " cannot be had: " + strings.TrimPrefix(cause.Message, "fetch "+what+": ")
 			f.Hint = cause.Hint
 		}
 	}
