@@ -68,35 +68,47 @@ type hosts struct {
 }
 
 // newHosts finds out where the plan's jobs can run.
-func newHosts(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, state string, snap *snapshot) (*hosts, error) {
+func newHosts(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, snap *snapshot) (*hosts, error) {
 	tree, err := snap.wait()
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range tree.Notes {
-		pl.remarks = append(pl.remarks, n)
-	}
+	pl.remarks = append(pl.remarks, tree.Notes...)
 	h := &hosts{mode: r.executor}
 	h.shell = shell.New(shell.Config{Dir: filepath.Join(snap.dir, "jobs"), Source: tree, Hurry: r.hurry})
-	if h.mode == "shell" || !wantsImages(p) {
-		if n := images(p); n > 0 {
-			h.notes = append(h.notes, fmt.Sprintf("in the shell of this machine instead of an image: %s (--executor shell)", counted(n, "job")))
+	why := "--executor shell"
+	if h.mode != "shell" && wantsImages(p) {
+		x := docker.New(docker.Config{Dir: filepath.Join(snap.dir, "containers"), Source: tree, Hurry: r.hurry})
+		if err := x.Available(ctx); err == nil {
+			h.docker = x
+		} else if h.mode == "docker" {
+			return nil, errors.Join(err, x.Close(ctx), h.close())
 		}
-		return h, nil
+		why = "no container engine answers"
 	}
-	x := docker.New(docker.Config{Dir: filepath.Join(snap.dir, "containers"), Source: tree, Hurry: r.hurry})
-	err = x.Available(ctx)
-	switch {
-	case err == nil:
-		h.docker = x
-		return h, nil
-	case h.mode == "docker":
-		return nil, errors.Join(err, x.Close(ctx), h.close())
-	default:
-		if n := images(p); n > 0 {
-			h.notes = append(h.notes, fmt.Sprintf("in the shell of this machine instead of an image: %s (no container engine answers)", counted(n, "job")))
+	h.tell(p, why)
+	return h, nil
+}
+
+// tell notes, once, what jobs on this machine go without.
+func (h *hosts) tell(p *plan.Plan, why string) {
+	images, services := 0, 0
+	for _, j := range p.Jobs {
+		if h.container(j) {
+			continue
 		}
-		return h, nil
+		if j.Image != nil {
+			images++
+		}
+		if len(j.Services) > 0 {
+			services++
+		}
+	}
+	if images > 0 {
+		h.notes = append(h.notes, fmt.Sprintf("in the shell of this machine instead of an image: %s (%s)", counted(images, "job"), why))
+	}
+	if services > 0 {
+		h.notes = append(h.notes, fmt.Sprintf("without their services, which need a container: %s", counted(services, "job")))
 	}
 }
 
@@ -108,16 +120,6 @@ func wantsImages(p *plan.Plan) bool {
 		}
 	}
 	return false
-}
-
-func images(p *plan.Plan) int {
-	n := 0
-	for _, j := range p.Jobs {
-		if j.Image != nil {
-			n++
-		}
-	}
-	return n
 }
 
 // container reports whether a job runs in a container.

@@ -63,7 +63,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 		streams: s, flags: r, pipeline: pl, plan: p, choice: choice, state: state, base: baseEnvironment(),
 		numbers: map[string]int{}, results: map[string]program.Result{}, took: map[string]time.Duration{},
 	}
-	l.hosts, err = newHosts(ctx, r, pl, p, state, snap)
+	l.hosts, err = newHosts(ctx, r, pl, p, snap)
 	if err != nil {
 		return err
 	}
@@ -221,10 +221,21 @@ func (s lineSink) Section(e logs.Event) {
 	s.view.Section(run.Job{ID: s.id, Plan: s.job}, e)
 }
 
+// ownVariables are those by which git is led to one repository (git rev-parse --local-env-vars) and to what a hook's git
+// has set up: a run that a hook starts has them, and its jobs have repositories of their own.
+var ownVariables = map[string]bool{
+	"GIT_DIR": true, "GIT_WORK_TREE": true, "GIT_IMPLICIT_WORK_TREE": true, "GIT_INDEX_FILE": true, "GIT_COMMON_DIR": true,
+	"GIT_OBJECT_DIRECTORY": true, "GIT_ALTERNATE_OBJECT_DIRECTORIES": true, "GIT_QUARANTINE_PATH": true, "GIT_GRAFT_FILE": true,
+	"GIT_SHALLOW_FILE": true, "GIT_NO_REPLACE_OBJECTS": true, "GIT_REPLACE_REF_BASE": true, "GIT_PREFIX": true,
+	"GIT_INTERNAL_SUPER_PREFIX": true, "GIT_NAMESPACE": true, "GIT_CONFIG": true, "GIT_CONFIG_PARAMETERS": true,
+	"GIT_CONFIG_COUNT": true, "GIT_REFLOG_ACTION": true, "GIT_CEILING_DIRECTORIES": true, "GIT_DEFAULT_HASH": true,
+}
+
 // baseEnvironment is ours without what belongs to this process alone.
 func baseEnvironment() []string {
 	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		return strings.HasPrefix(kv, "SLUICE_") || strings.HasPrefix(kv, "GIT_DIR=") || strings.HasPrefix(kv, "GIT_WORK_TREE=") || strings.HasPrefix(kv, "GIT_INDEX_FILE=")
+		name, _, _ := strings.Cut(kv, "=")
+		return strings.HasPrefix(name, "SLUICE_") || ownVariables[name] || strings.HasPrefix(name, "GIT_CONFIG_KEY_") || strings.HasPrefix(name, "GIT_CONFIG_VALUE_")
 	})
 }
 
