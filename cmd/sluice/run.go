@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -107,7 +108,18 @@ func (r *runFlags) check() error {
 	if r.slots == 0 {
 		r.slots = 2 * runtime.GOMAXPROCS(0)
 	}
+	r.slots = min(r.slots, fitting())
 	return nil
+}
+
+// fitting is how many jobs at a time the limit on open files allows. Each has its pipes, its log and its workspace open.
+func fitting() int {
+	const ours, each = 32, 12
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur > 1<<20 {
+		return 1 << 16
+	}
+	return max(1, (int(limit.Cur)-ours)/each)
 }
 
 // interruptible ends the context at Ctrl-C or SIGTERM, with the signal as its cause. The second signal closes hurried:
