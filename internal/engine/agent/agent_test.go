@@ -34,8 +34,10 @@ func TestEveryActionIsCarriedOut(t *testing.T) {
 	if r.Failure != "" {
 		t.Fatalf("%+v", r)
 	}
-	for _, line := range []string{"mask 2", "watch x", "section s true", "system: hi", "system: WARNING: careful", "restore cache [k1 k2]", "restore r/b", "exec script",
-		"stdout: hello", "save cache k1", "save archive of r/job", "system: WARNING: no/*: no matching files", "close, keep false"} {
+	for _, line := range []string{
+		"mask 2", "watch x", "section s true", "system: hi", "system: WARNING: careful", "restore cache [k1 k2]", "restore r/b", "exec script",
+		"stdout: hello", "save cache k1", "save archive of r/job", "system: WARNING: no/*: no matching files", "close, keep false",
+	} {
 		w.has(t, line)
 	}
 	if w.saw[6].Text != "k1" || w.saw[6].Count != 5 || w.saw[7].Count != 6 || w.saw[9].Text != "42%" || w.saw[10].Text != "no files" || w.saw[11].Count != 2 {
