@@ -27,7 +27,6 @@ type world struct {
 	log     log
 
 	orderErr, openErr, closeErr, storeErr error
-	kept                                  bool
 }
 
 func newWorld(t *testing.T) *world {
