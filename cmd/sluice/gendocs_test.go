@@ -257,6 +257,7 @@ Nothing is passed over in silence: a keyword that the table does not hold is a m
 | the CI/CD variables of projects and groups | ` + "`--variable-file`, and `--secret` for masked ones" + ` |
 | runners and their tags | this machine takes every job, whatever its tags |
 | one checkout for each job | a workspace of its own, uncommitted work included ([why](decisions/0005-workspaces-are-copies.md)) |
+| submodules (` + "`GIT_SUBMODULE_STRATEGY`, `GIT_SUBMODULE_PATHS`" + `) | as on a server: empty folders unless the job asks for them; their files are those of your work tree, which must have them checked out |
 | rules:changes of a push | see [what counts as changed](decisions/0007-what-counts-as-changed.md) |
 | schedules, merge requests, web runs | ` + "`--event`" + ` says which one the rules see |
 `

@@ -73,15 +73,22 @@ func expandContainer(c plan.Container, vars values) plan.Container {
 	return c
 }
 
-// checkoutOf is what GIT_STRATEGY and GIT_CHECKOUT ask of the workspace. Clone and fetch give the same here: the
-// snapshot of the repository (GitLab Runner documentation, Git strategy).
-func checkoutOf(vars values) string {
-	switch vars.get("GIT_STRATEGY") {
+// checkoutOf is what GIT_STRATEGY and the GIT_SUBMODULE variables ask of the workspace. Clone and fetch give the same
+// here: the snapshot of the repository. Where there is no checkout there are no submodules either (GitLab documentation,
+// Configure runners, Git strategy and Git submodule strategy).
+func checkoutOf(vars values) program.Checkout {
+	c := program.Checkout{Strategy: "clone", Submodules: "none"}
+	switch s := vars.get("GIT_STRATEGY"); s {
 	case "none", "empty":
-		return vars.get("GIT_STRATEGY")
-	default:
-		return "clone"
+		c.Strategy = s
+		return c
 	}
+	switch s := vars.get("GIT_SUBMODULE_STRATEGY"); s {
+	case "normal", "recursive":
+		c.Submodules = s
+		c.Paths = vars.get("GIT_SUBMODULE_PATHS")
+	}
+	return c
 }
 
 // parent is the folder that a folder is in.

@@ -91,7 +91,7 @@ var Docs = []fault.Doc{
 	},
 	{
 		Code: CodeIgnored, Summary: "a variable for the runner does nothing here", Page: "Configure runners",
-		Text: "GitLab's runner would clone, clean or try again as the variable says. Here every job gets a snapshot of your work tree.",
+		Text: "GitLab's runner would clone, clean or try again as the variable says. Here every job gets a snapshot of your work tree. GIT_STRATEGY, GIT_SUBMODULE_STRATEGY and GIT_SUBMODULE_PATHS do say what is in it; the files of submodules are those of your work tree.",
 	},
 	{Code: CodeTooManyJobs, Summary: "the pipeline has too many jobs", Text: "A pipeline can have 100,000 jobs here. Split it into child pipelines."},
 	{

@@ -8,9 +8,7 @@ import (
 // ignored are the runner's variables that do nothing on this machine and would change what a job sees elsewhere
 // (GitLab documentation, configure runners).
 var ignored = map[string]string{
-	"GIT_SUBMODULE_STRATEGY":        "submodules are as they are in your work tree",
-	"GIT_SUBMODULE_PATHS":           "submodules are as they are in your work tree",
-	"GIT_SUBMODULE_UPDATE_FLAGS":    "submodules are as they are in your work tree",
+	"GIT_SUBMODULE_UPDATE_FLAGS":    "submodules are taken from your work tree as they are",
 	"GIT_CHECKOUT":                  "the workspace is always a snapshot of your work tree",
 	"GIT_CLONE_PATH":                "the place of the workspace is not the job's to choose",
 	"GIT_CLEAN_FLAGS":               "every job has a workspace of its own",

@@ -134,15 +134,25 @@ func (j *job) prepare() {
 	if j.Job.Coverage != "" {
 		j.do(program.Watch{Pattern: j.Job.Coverage})
 	}
-	if s := j.vars.get("GIT_STRATEGY"); !slices.Contains(strategies, s) {
-		j.fail(program.Outcome{Failure: program.SystemFailure, Message: fmt.Sprintf("GIT_STRATEGY is %q, which is not clone, fetch, none or empty", s)})
-		j.over = true
-	}
+	j.strategies()
 }
 
-// strategies are what GIT_STRATEGY can be; with another value GitLab's runner fails the job before its script
-// (GitLab documentation, configure runners, Git strategy).
-var strategies = []string{"", "clone", "fetch", "none", "empty"}
+// strategies fails a job that asks for a checkout that there is not: GitLab's runner does so before the script (GitLab
+// documentation, Configure runners, Git strategy and Git submodule strategy).
+func (j *job) strategies() {
+	s, sub := j.vars.get("GIT_STRATEGY"), j.vars.get("GIT_SUBMODULE_STRATEGY")
+	why := ""
+	switch {
+	case !slices.Contains([]string{"", "clone", "fetch", "none", "empty"}, s):
+		why = fmt.Sprintf("GIT_STRATEGY is %q, which is not clone, fetch, none or empty", s)
+	case s != "none" && s != "empty" && !slices.Contains([]string{"", "none", "normal", "recursive"}, sub):
+		why = fmt.Sprintf("GIT_SUBMODULE_STRATEGY is %q, which is not none, normal or recursive", sub)
+	default:
+		return
+	}
+	j.fail(program.Outcome{Failure: program.SystemFailure, Message: why})
+	j.over = true
+}
 
 // hook runs pre_get_sources_script.
 func (j *job) hook() {

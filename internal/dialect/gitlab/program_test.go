@@ -190,12 +190,21 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
+// checkoutText is what a workspace holds, in a word or with its submodules.
+func checkoutText(c program.Checkout) string {
+	if c.Submodules == "none" {
+		return c.Strategy
+	}
+	return fmt.Sprintf("%s submodules=%s %q", c.Strategy, c.Submodules, c.Paths)
+}
+
 // transcript runs the program to its end and writes down what it asked for and how the job ended.
 func (b *bench) transcript() string {
 	var out strings.Builder
 	o := b.in.Order()
-	if o.Checkout != "clone" || o.Outlive || o.Image != nil || len(o.Services) > 0 {
-		fmt.Fprintf(&out, "order %s outlive=%t image %s\n", o.Checkout, o.Outlive, containerText(o.Image))
+	usual := program.Checkout{Strategy: "clone", Submodules: "none"}
+	if o.Checkout != usual || o.Outlive || o.Image != nil || len(o.Services) > 0 {
+		fmt.Fprintf(&out, "order %s outlive=%t image %s\n", checkoutText(o.Checkout), o.Outlive, containerText(o.Image))
 		for i := range o.Services {
 			fmt.Fprintf(&out, "service %s as %v %s\n", o.Services[i].Name, o.Services[i].Aliases, variablesText(o.Services[i].Variables))
 		}

@@ -3,14 +3,20 @@
 // package starts nothing and knows no dialect.
 package executor
 
-import "context"
+import (
+	"context"
+
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+)
 
 // Source fills workspaces; edge/workspace's Snapshot is one.
 type Source interface {
-	// Fill makes dest a job's workspace; mode is the order's Checkout. It may be called by several goroutines at once.
-	Fill(ctx context.Context, dest, mode string) error
-	// Refill says whether a workspace that Fill made (mode "clone") and a job has used is still as Fill made it.
-	Refill(ctx context.Context, dest string) bool
+	// Fill makes dest a job's workspace. It may be called by several goroutines at once.
+	Fill(ctx context.Context, dest string, c program.Checkout) error
+	// Refill says whether a workspace that Fill made for the same checkout and a job has used is still as Fill made it.
+	Refill(ctx context.Context, dest string, c program.Checkout) bool
+	// Remarks are sentences for the job's log: what the checkout asks for and Fill cannot give.
+	Remarks(c program.Checkout) []string
 	// Objects are folders outside of the workspaces that git reads from there; containers get them read-only.
 	Objects() []string
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,15 +38,18 @@ type Folders struct {
 	taken map[string]bool // keys in use or kept
 }
 
-// idle is a folder put by, and the name of the workspace in it.
-type idle struct{ path, name string }
+// idle is a folder put by, the name of the workspace in it, and what that holds.
+type idle struct {
+	path, name string
+	checkout   program.Checkout
+}
 
 // Folder is one job's. Path holds the workspace and the private folder.
 type Folder struct {
 	Path, Workspace, Private string
 
 	of       *Folders
-	checkout string
+	checkout program.Checkout
 }
 
 // NewFolders makes Folders; nothing is touched until the first Claim.
@@ -53,8 +57,9 @@ func NewFolders(dir string, source Source) *Folders {
 	return &Folders{base: dir, source: source, taken: map[string]bool{}}
 }
 
-// Claim makes a job's folder and fills its workspace, or hands on one that is still as new.
-func (x *Folders) Claim(ctx context.Context, o program.Order) (*Folder, error) {
+// Claim makes a job's folder and fills its workspace, or hands on one that is still as new. out hears what the workspace
+// should have and has not.
+func (x *Folders) Claim(ctx context.Context, o program.Order, out program.Output) (*Folder, error) {
 	name := path.Base("/" + o.Project)
 	if name == "/" || name == "." || name == ".." {
 		name = "project"
@@ -64,22 +69,30 @@ func (x *Folders) Claim(ctx context.Context, o program.Order) (*Folder, error) {
 		return nil, err
 	}
 	f := &Folder{Path: folder, Workspace: filepath.Join(folder, name), Private: filepath.Join(folder, name+".tmp"), of: x, checkout: o.Checkout}
-	if used {
-		return f, nil
+	if !used {
+		err = f.make(ctx)
 	}
-	err = os.Mkdir(folder, 0o700)
-	if err == nil {
-		err = os.Mkdir(f.Private, 0o700)
-	}
-	if err != nil {
-		err = Unwritable(err)
-	} else {
-		err = x.source.Fill(ctx, f.Workspace, o.Checkout)
+	for _, r := range x.source.Remarks(o.Checkout) {
+		if err == nil {
+			err = out.Write(program.System, []byte("warning: "+r))
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Release(false, false))
 	}
 	return f, nil
+}
+
+// make makes the folders and fills the workspace.
+func (f *Folder) make(ctx context.Context) error {
+	err := os.Mkdir(f.Path, 0o700)
+	if err == nil {
+		err = os.Mkdir(f.Private, 0o700)
+	}
+	if err != nil {
+		return Unwritable(err)
+	}
+	return f.of.source.Fill(ctx, f.Workspace, f.checkout)
 }
 
 // claim picks the folder for an order and says whether it holds a workspace that is ready.
@@ -97,15 +110,15 @@ func (x *Folders) claim(o program.Order, name string) (folder string, used bool,
 		key = o.Key + "-" + strconv.Itoa(n)
 	}
 	folder = filepath.Join(x.dir, key)
-	if n := len(x.idle); n > 0 && x.idle[n-1].name == name && fills(o.Checkout) {
-		used = os.Rename(x.idle[n-1].path, folder) == nil
-		x.idle = x.idle[:n-1]
+	for i := len(x.idle) - 1; i >= 0 && !used; i-- {
+		if x.idle[i].name == name && x.idle[i].checkout == o.Checkout {
+			used = os.Rename(x.idle[i].path, folder) == nil
+			x.idle = slices.Delete(x.idle, i, i+1)
+		}
 	}
 	x.taken[key] = true
 	return folder, used, nil
 }
-
-func fills(checkout string) bool { return checkout != "none" && checkout != "empty" }
 
 // claimDir claims the folder for this process by a lock that ends with it; where another run has it, the next free name.
 // What a run that crashed has left there is removed.
@@ -162,13 +175,13 @@ func (x *Folders) putBy(f *Folder) bool {
 	if os.Rename(f.Path, path) != nil {
 		return false
 	}
-	x.idle = append(x.idle, idle{path, filepath.Base(f.Workspace)})
+	x.idle = append(x.idle, idle{path, filepath.Base(f.Workspace), f.checkout})
 	return true
 }
 
 // asNew says whether nothing in a folder differs from a new one.
 func (f *Folder) asNew() bool {
-	if !fills(f.checkout) {
+	if f.checkout.Empty() {
 		return false
 	}
 	for dir, want := range map[string]int{f.Path: 2, f.Private: 0} {
@@ -177,7 +190,7 @@ func (f *Folder) asNew() bool {
 		}
 	}
 	info, err := os.Lstat(f.Private)
-	return err == nil && info.Mode() == os.ModeDir|0o700 && f.of.source.Refill(context.Background(), f.Workspace)
+	return err == nil && info.Mode() == os.ModeDir|0o700 && f.of.source.Refill(context.Background(), f.Workspace, f.checkout)
 }
 
 // Close removes folders put by, the lock, and the folder itself where that is empty.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sluice-delivery/sluice/internal/edge/workspace"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
 func benchmark(b *testing.B, files, size int) {
@@ -43,7 +44,7 @@ func benchmark(b *testing.B, files, size int) {
 	b.Run("fill", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := s.Fill(b.Context(), filepath.Join(base, "ws"), ""); err != nil {
+			if err := s.Fill(b.Context(), filepath.Join(base, "ws"), program.Checkout{}); err != nil {
 				b.Fatal(err)
 			}
 			b.StopTimer()
@@ -61,11 +62,11 @@ func BenchmarkRefill(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Fill(b.Context(), filepath.Join(base, "ws"), ""); err != nil {
+	if err := s.Fill(b.Context(), filepath.Join(base, "ws"), program.Checkout{}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if !s.Refill(b.Context(), filepath.Join(base, "ws")) {
+		if !s.Refill(b.Context(), filepath.Join(base, "ws"), program.Checkout{}) {
 			b.Fatal("changed")
 		}
 	}

@@ -102,6 +102,12 @@ func (s settings) config(top string) string {
 			}
 		}
 	}
+	return b.String()
+}
+
+// submodules writes where the submodules come from, as `git submodule init` would.
+func (s settings) submodules(top string) string {
+	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(s)) {
 		name, ok := strings.CutPrefix(key, "submodule.")
 		if name, url := strings.CutSuffix(name, ".url"); ok && url {

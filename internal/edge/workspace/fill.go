@@ -12,39 +12,52 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
 	"golang.org/x/sys/unix"
 )
 
 // Fill makes dest, which must not exist or be empty, a workspace of its own with the snapshot's files and a git repository
-// at the snapshot's commit, HEAD detached as GitLab's runner leaves it. Mode is GIT_STRATEGY in GitLab's words: "clone",
-// "fetch" and "" fill, "none" and "empty" make an empty folder.
+// at the snapshot's commit, HEAD detached as GitLab's runner leaves it. A submodule that the checkout does not want is an
+// empty folder.
 //
 // What a job's git does stays in the workspace: its repository only reads the user's object store (an alternate), and
 // has its own references, index, configuration and no hooks.
-func (s *Snapshot) Fill(ctx context.Context, dest, mode string) error {
+func (s *Snapshot) Fill(ctx context.Context, dest string, checkout program.Checkout) error {
 	if err := os.Mkdir(dest, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return unwritable(dest, err)
 	}
-	switch mode {
+	switch checkout.Strategy {
 	case "none", "empty":
 		return nil
 	case "", "clone", "fetch":
 	default:
-		return fmt.Errorf("%q is no way to fill a workspace", mode)
+		return fmt.Errorf("%q is no way to fill a workspace", checkout.Strategy)
+	}
+	pick, err := s.choose(checkout)
+	if err != nil {
+		return err
 	}
 	for _, d := range s.folders {
-		if err := os.Mkdir(dest+"/"+d, 0o777); err != nil {
-			return unwritable(d, err)
+		if !pick.repos[d.home] {
+			continue
+		}
+		if err := os.Mkdir(dest+"/"+d.path, 0o777); err != nil {
+			return unwritable(d.path, err)
 		}
 	}
 	stats := make([][10]uint32, len(s.files))
-	err := parallel(ctx, len(s.files), func(i int) error { return s.fillFile(ctx, dest, i, &stats[i]) })
+	err = parallel(ctx, len(s.files), func(i int) error {
+		if !pick.repos[s.files[i].home] {
+			return nil
+		}
+		return s.fillFile(ctx, dest, i, &stats[i])
+	})
 	if err != nil {
 		return err
 	}
 	// Links come last, so that no file is ever written through one.
 	for i := range s.files {
-		if f := &s.files[i]; f.mode == modeLink {
+		if f := &s.files[i]; f.mode == modeLink && pick.repos[f.home] {
 			if err := s.fillLink(dest, f); err != nil {
 				return err
 			}
@@ -56,8 +69,11 @@ func (s *Snapshot) Fill(ctx context.Context, dest, mode string) error {
 			s.perm.Store(uint32(st.Mode) & 0o777)
 		}
 	}
-	for _, r := range s.repos {
-		if err := r.fill(dest, stats); err != nil {
+	for i, r := range s.repos {
+		if !pick.repos[i] {
+			continue
+		}
+		if err := r.fill(dest, pick.config(r), stats); err != nil {
 			return unwritable(r.prefix+".git", err)
 		}
 	}
@@ -177,14 +193,14 @@ func indexStat(st *unix.Stat_t) [10]uint32 {
 }
 
 // fill writes a workspace's .git. As few files as git needs: each costs a system call or three for every job.
-func (r *repo) fill(dest string, stats [][10]uint32) error {
+func (r *repo) fill(dest string, config []byte, stats [][10]uint32) error {
 	dot := dest + "/" + r.prefix + ".git/"
 	for _, d := range append([]string{""}, r.dirs()...) {
 		if err := os.Mkdir(dot+d, 0o777); err != nil {
 			return err
 		}
 	}
-	for _, f := range r.files(stats) {
+	for _, f := range r.files(config, stats) {
 		if err := writeFile(dot+f.name, f.data); err != nil {
 			return err
 		}
@@ -207,7 +223,7 @@ type gitFile struct {
 }
 
 // files are the files of a workspace's .git, for work tree files with these stats.
-func (r *repo) files(stats [][10]uint32) []gitFile {
+func (r *repo) files(config []byte, stats [][10]uint32) []gitFile {
 	head := r.refs.head
 	if head == "" {
 		head = "ref: refs/heads/" + r.refs.branch
@@ -221,7 +237,7 @@ func (r *repo) files(stats [][10]uint32) []gitFile {
 	})
 	files := []gitFile{
 		{"HEAD", []byte(head + "\n")},
-		{"config", r.config},
+		{"config", config},
 		{"objects/info/alternates", []byte(alternate(r.objects) + "\n")},
 		{"packed-refs", r.packed},
 		{"index", index},

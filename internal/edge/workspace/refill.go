@@ -7,40 +7,53 @@ import (
 	"os"
 	"slices"
 
+	"github.com/sluice-delivery/sluice/internal/flow/program"
 	"golang.org/x/sys/unix"
 )
 
 // refillable is the number of files up to which looking at a used workspace is worth more than making a new one.
 const refillable = 256
 
-// Refill says whether a workspace that Fill made, and a job has used since, is still exactly what Fill made, so that the
+// Refill says whether a workspace that Fill made for this checkout, and a job has used since, is still exactly what Fill made, so that the
 // next job may have it. It looks at everything: names, kinds, modes, times, links and content. In doubt it says no;
 // the workspace is to be removed then. Large snapshots are never looked at.
 //
 // Most small jobs change nothing. Making and removing a dozen inodes for each of them costs more than the shell that
 // runs there; on ext4 without a journal, which will not use an inode again for minutes, very much more.
-func (s *Snapshot) Refill(ctx context.Context, dest string) bool {
-	if len(s.files) > refillable || ctx.Err() != nil || s.perm.Load() == 0 {
+func (s *Snapshot) Refill(ctx context.Context, dest string, checkout program.Checkout) bool {
+	if checkout.Empty() || len(s.files) > refillable || ctx.Err() != nil || s.perm.Load() == 0 {
 		return false
 	}
 	c := check{umask: ^s.perm.Load() & 0o777, want: map[string][]string{"": nil}, dest: dest}
+	pick, err := s.choose(checkout)
+	if err != nil {
+		return false
+	}
 	for _, d := range s.folders {
-		c.expect(d, true)
+		if pick.repos[d.home] {
+			c.expect(d.path, true)
+		}
 	}
 	stats := make([][10]uint32, len(s.files))
 	for i := range s.files {
 		f := &s.files[i]
+		if !pick.repos[f.home] {
+			continue
+		}
 		c.expect(f.path, false)
 		if !f.inText || !c.same(f, &stats[i]) {
 			return false
 		}
 	}
-	for _, r := range s.repos {
+	for i, r := range s.repos {
+		if !pick.repos[i] {
+			continue
+		}
 		c.expect(r.prefix+".git", true)
 		for _, d := range r.dirs() {
 			c.expect(r.prefix+".git/"+d, true)
 		}
-		for _, f := range r.files(stats) {
+		for _, f := range r.files(pick.config(r), stats) {
 			name := r.prefix + ".git/" + f.name
 			c.expect(name, false)
 			if !c.same(&file{path: name, mode: 0o666, text: f.data, mtime: -1}, nil) {

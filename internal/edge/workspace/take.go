@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,13 +25,13 @@ const small = 64 << 10
 type taker struct {
 	s       *Snapshot
 	exclude []string
-	folders map[string]bool // of the snapshot, relative to Top
-	fresh   int64           // ns: files changed since may change again without their times telling
+	folders map[string]int32 // of the snapshot, relative to Top: the repositories whose work trees they are in
+	fresh   int64            // ns: files changed since may change again without their times telling
 }
 
 func newTaker(s *Snapshot, o Options) *taker {
 	return &taker{
-		s: s, exclude: append([]string{".sluice"}, o.Exclude...), folders: map[string]bool{},
+		s: s, exclude: append([]string{".sluice"}, o.Exclude...), folders: map[string]int32{},
 		fresh: time.Now().Add(-50 * time.Millisecond).UnixNano(),
 	}
 }
@@ -65,7 +66,7 @@ func (t *taker) folder(ctx context.Context, prefix string) error {
 			return fs.SkipDir
 		case rel == "." || t.out(rel):
 		case d.IsDir():
-			t.folders[rel] = true
+			t.folders[rel] = 0
 		default:
 			t.s.files = append(t.s.files, file{path: rel, repo: -1})
 		}
@@ -74,11 +75,12 @@ func (t *taker) folder(ctx context.Context, prefix string) error {
 }
 
 // repository takes the tracked and the untracked files of one repository, and of those inside it.
-func (t *taker) repository(ctx context.Context, p places, prefix string) error {
+func (t *taker) repository(ctx context.Context, p places, prefix string, outer int32, level int) error {
 	r, index, stamp, err := t.read(ctx, p, prefix)
 	if err != nil {
 		return fault.New(CodeRepository, "the repository at %s cannot be read: %v", p.top, err)
 	}
+	r.outer, r.level = outer, level
 	number := int32(len(t.s.repos))
 	t.s.repos = append(t.s.repos, r)
 
@@ -91,7 +93,8 @@ func (t *taker) repository(ctx context.Context, p places, prefix string) error {
 		paths, err := untracked(ctx, p, r.conf, index, prefix == "")
 		found <- listed{paths, err}
 	}()
-	inner := t.tracked(r, number, index, stamp)
+	submodules := t.tracked(r, number, index, stamp)
+	var inner []string // repositories that nothing tracks
 	others := <-found
 	if others.err != nil {
 		return fault.New(CodeRepository, "the untracked files of %s cannot be listed: %v", p.top, others.err)
@@ -104,10 +107,15 @@ func (t *taker) repository(ctx context.Context, p places, prefix string) error {
 			inner = append(inner, nested)
 			continue
 		}
-		t.s.files = append(t.s.files, file{path: prefix + path, repo: -1})
+		t.s.files = append(t.s.files, file{path: prefix + path, repo: -1, home: number})
+	}
+	for _, path := range submodules {
+		if err := t.nested(ctx, r, number, path, level+1); err != nil {
+			return err
+		}
 	}
 	for _, path := range inner {
-		if err := t.nested(ctx, p, prefix, path); err != nil {
+		if err := t.nested(ctx, r, number, path, level); err != nil {
 			return err
 		}
 	}
@@ -115,16 +123,19 @@ func (t *taker) repository(ctx context.Context, p places, prefix string) error {
 }
 
 // nested takes a submodule or a repository inside another; one that is not there is an empty folder, as git has it.
-func (t *taker) nested(ctx context.Context, p places, prefix, path string) error {
-	t.folders[prefix+path] = true
-	sub, err := placesOf(filepath.Join(p.top, path))
+func (t *taker) nested(ctx context.Context, r *repo, number int32, path string, level int) error {
+	t.folders[r.prefix+path] = number
+	sub, err := placesOf(filepath.Join(r.top, path))
 	if errors.Is(err, errNoRepository) {
+		if level > r.level {
+			t.s.absent = append(t.s.absent, absent{path: r.prefix + path, outer: number, level: level})
+		}
 		return nil
 	}
 	if err != nil {
-		return fault.New(CodeRepository, "the submodule at %s cannot be read: %v", prefix+path, err)
+		return fault.New(CodeRepository, "the submodule at %s cannot be read: %v", r.prefix+path, err)
 	}
-	return t.repository(ctx, sub, prefix+path+"/")
+	return t.repository(ctx, sub, r.prefix+path+"/", number, level)
 }
 
 // read gathers what is known of a repository before its files: settings, references and the index, with the index
@@ -140,7 +151,8 @@ func (t *taker) read(ctx context.Context, p places, prefix string) (*repo, *inde
 		return nil, nil, 0, err
 	}
 	r.packed = r.refs.packed()
-	r.config = []byte(r.conf.config(p.top))
+	r.plain = []byte(r.conf.config(p.top))
+	r.config = append(slices.Clip(r.plain), r.conf.submodules(p.top)...)
 	r.shallow = optional(filepath.Join(p.common, "shallow"))
 	if b := optional(filepath.Join(p.common, "info", "exclude")); hasRules(b) {
 		r.exclude = b
@@ -233,9 +245,7 @@ func (t *taker) finish(ctx context.Context) error {
 		}
 		renumber[i] = int32(len(kept))
 		kept = append(kept, f)
-		for d := parent(f.path); d != "" && !t.folders[d]; d = parent(d) {
-			t.folders[d] = true
-		}
+		t.above(f.path, f.home)
 	}
 	clear(t.s.files[len(kept):])
 	t.s.files = slices.Clip(kept)
@@ -246,15 +256,25 @@ func (t *taker) finish(ctx context.Context) error {
 			}
 		}
 	}
-	for d := range t.folders {
-		t.s.folders = append(t.s.folders, d)
-		for d = parent(d); d != "" && !t.folders[d]; d = parent(d) {
-			t.s.folders = append(t.s.folders, d)
-		}
+	for d, home := range maps.Clone(t.folders) {
+		t.above(d, home)
 	}
-	slices.Sort(t.s.folders)
-	t.s.folders = slices.Compact(t.s.folders)
+	for d, home := range t.folders {
+		t.s.folders = append(t.s.folders, folder{d, home})
+	}
+	slices.SortFunc(t.s.folders, func(a, b folder) int { return strings.Compare(a.path, b.path) })
 	return nil
+}
+
+// above adds the folders that a path of a work tree is in. It stops at the first that is known: those above it are in
+// the same work tree, or it is the work tree's top, which belongs to the repository around it.
+func (t *taker) above(path string, home int32) {
+	for d := parent(path); d != ""; d = parent(d) {
+		if _, known := t.folders[d]; known {
+			return
+		}
+		t.folders[d] = home
+	}
 }
 
 func parent(path string) string {

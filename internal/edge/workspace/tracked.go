@@ -42,7 +42,7 @@ func (t *taker) tracked(r *repo, number int32, x *index, stamp int64) (submodule
 			submodules = append(submodules, e.path)
 		case isFolder(parent(e.path)):
 			r.indexFiles[i] = int32(len(t.s.files))
-			f := file{path: r.prefix + e.path, repo: number, oid: e.oid}
+			f := file{path: r.prefix + e.path, repo: number, home: number, oid: e.oid}
 			f.seen = stampOf(e, stamp)
 			t.s.files = append(t.s.files, f)
 		}

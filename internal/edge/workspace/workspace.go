@@ -42,7 +42,8 @@ type Snapshot struct {
 	store   string // folder for copies, made when the first is needed
 	stored  atomic.Bool
 	repos   []*repo
-	folders []string // relative to Top, parents first
+	folders []folder // parents first
+	absent  []absent // submodules that the work tree has no files of
 	files   []file
 	budget  atomic.Int64
 	noClone atomic.Bool   // the filesystem has refused to share blocks
@@ -53,6 +54,8 @@ type Snapshot struct {
 type repo struct {
 	places
 	prefix     string // of its files below Top: "" or "lib/sub/"
+	outer      int32  // the repository that it is in
+	level      int    // how many submodules it is deep: those of the top repository are 1
 	objects    string // the user's object store
 	refs       references
 	conf       settings
@@ -62,7 +65,14 @@ type repo struct {
 	shallow    []byte
 	exclude    []byte
 	packed     []byte
-	config     []byte
+	config     []byte // of a workspace that has its submodules
+	plain      []byte // of one that has not
+}
+
+// folder is one folder of the snapshot: its path relative to Top, and the repository whose work tree it is in.
+type folder struct {
+	path string
+	home int32
 }
 
 // file is one file or symbolic link of the snapshot. Exactly one source holds its content: text (a link's target, or a
@@ -72,7 +82,8 @@ type file struct {
 	mode   uint32 // permissions; modeLink for a symbolic link
 	mtime  int64  // ns
 	clean  bool   // the index vouches for it: a copy has the content of oid
-	repo   int32
+	repo   int32  // whose index holds it, or -1
+	home   int32  // the repository whose work tree it is in
 	seen   stamp
 	text   []byte
 	inText bool
@@ -113,7 +124,7 @@ func Take(ctx context.Context, root, dir string, o Options) (*Snapshot, error) {
 		if sub, e := filepath.Rel(p.top, root); e == nil && sub != "." {
 			s.Sub = filepath.ToSlash(sub)
 		}
-		err = t.repository(ctx, p, "")
+		err = t.repository(ctx, p, "", 0, 0)
 	}
 	if err == nil {
 		err = t.finish(ctx)

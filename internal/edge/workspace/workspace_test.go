@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/edge/workspace"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
 // sh runs a script in dir, with an identity for git and none of the machine's configuration.
@@ -129,7 +130,7 @@ func TestWorkspaceHoldsTheWorkTree(t *testing.T) {
 				before := state(t, repo)
 				snapshot := take(t, filepath.Join(repo, w.at), workspace.Options{Memory: memory})
 				ws := filepath.Join(base, "ws")
-				if err := snapshot.Fill(t.Context(), ws, ""); err != nil {
+				if err := snapshot.Fill(t.Context(), ws, program.Checkout{Submodules: "recursive"}); err != nil {
 					t.Fatal(err)
 				}
 				if got, want := tree(t, ws), tree(t, filepath.Join(base, "want")); got != want {
@@ -217,7 +218,7 @@ func TestRunSeesOneState(t *testing.T) {
 			want := tree(t, repo)
 			sh(t, repo, `echo later >one; echo later >>u; rm two dir/deep/three; echo x >v; echo new >new; printf other | dd of=big bs=1 seek=100 conv=notrunc status=none; mv dir moved`)
 			ws := filepath.Join(base, "ws")
-			if err := s.Fill(t.Context(), ws, "clone"); err != nil {
+			if err := s.Fill(t.Context(), ws, program.Checkout{Strategy: "clone"}); err != nil {
 				t.Fatal(err)
 			}
 			if got := tree(t, ws); got != want {
@@ -240,7 +241,7 @@ func TestFileThatGitKeepsInAnotherFormIsAClearError(t *testing.T) {
 	age(t, repo)
 	s := take(t, repo, workspace.Options{Memory: -1})
 	sh(t, repo, `echo other >crlf`)
-	err := s.Fill(t.Context(), filepath.Join(base, "ws"), "")
+	err := s.Fill(t.Context(), filepath.Join(base, "ws"), program.Checkout{})
 	if fault.CodeOf(err) != workspace.CodeChanged {
 		t.Errorf("got %v, want %s", err, workspace.CodeChanged)
 	}
@@ -256,7 +257,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() {
 			ws := filepath.Join(base, fmt.Sprint("ws", i))
-			if err := s.Fill(t.Context(), ws, ""); err != nil {
+			if err := s.Fill(t.Context(), ws, program.Checkout{}); err != nil {
 				t.Error(err)
 				return
 			}
@@ -298,11 +299,11 @@ func TestWorkspaceIsUsedAgainOnlyWhenNothingChanged(t *testing.T) {
 		`rm two; mkfifo two`:                                    false,
 	} {
 		ws := filepath.Join(base, "ws")
-		if err := s.Fill(t.Context(), ws, ""); err != nil {
+		if err := s.Fill(t.Context(), ws, program.Checkout{}); err != nil {
 			t.Fatal(err)
 		}
 		sh(t, ws, script)
-		if got := s.Refill(t.Context(), ws); got != want {
+		if got := s.Refill(t.Context(), ws, program.Checkout{}); got != want {
 			t.Errorf("after %s: %v", script, got)
 		}
 		if err := os.RemoveAll(ws); err != nil {
@@ -317,14 +318,14 @@ func TestEmptyWorkspaces(t *testing.T) {
 	s := take(t, filepath.Join(base, "repo"), workspace.Options{})
 	for _, mode := range []string{"none", "empty"} {
 		ws := filepath.Join(base, mode)
-		if err := s.Fill(t.Context(), ws, mode); err != nil {
+		if err := s.Fill(t.Context(), ws, program.Checkout{Strategy: mode}); err != nil {
 			t.Fatal(err)
 		}
 		if got := tree(t, ws); got != "./" {
 			t.Errorf("%s: got %s", mode, got)
 		}
 	}
-	if err := s.Fill(t.Context(), filepath.Join(base, "other"), "sideways"); err == nil {
+	if err := s.Fill(t.Context(), filepath.Join(base, "other"), program.Checkout{Strategy: "sideways"}); err == nil {
 		t.Error("an unknown mode was taken")
 	}
 }
@@ -337,7 +338,7 @@ func TestLeftOutWithANote(t *testing.T) {
 		t.Errorf("notes are %v", s.Notes)
 	}
 	ws := filepath.Join(base, "ws")
-	if err := s.Fill(t.Context(), ws, ""); err != nil {
+	if err := s.Fill(t.Context(), ws, program.Checkout{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := tree(t, ws); strings.Contains(got, "pipe") || strings.Contains(got, "cache") {
@@ -349,7 +350,7 @@ func TestUnwritableIsAFault(t *testing.T) {
 	base := t.TempDir()
 	sh(t, base, "mkdir repo; cd repo\n"+first)
 	s := take(t, filepath.Join(base, "repo"), workspace.Options{})
-	err := s.Fill(t.Context(), filepath.Join(base, "no", "such", "folder"), "")
+	err := s.Fill(t.Context(), filepath.Join(base, "no", "such", "folder"), program.Checkout{})
 	if fault.CodeOf(err) != workspace.CodeUnwritable {
 		t.Errorf("got %v", err)
 	}
@@ -361,7 +362,7 @@ func TestCanceledFillStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := take(t, filepath.Join(base, "repo"), workspace.Options{})
 	cancel()
-	if err := s.Fill(ctx, filepath.Join(base, "ws"), ""); err == nil {
+	if err := s.Fill(ctx, filepath.Join(base, "ws"), program.Checkout{}); err == nil {
 		t.Error("a canceled fill went well")
 	}
 }

@@ -45,8 +45,8 @@ type Order struct {
 	Services []plan.Service
 	// Env is what services and the container's own start see: NAME=value.
 	Env []string
-	// Checkout says what is in the workspace: "clone" (default: the snapshot of the repository), "none" and "empty".
-	Checkout string
+	// Checkout says what is in the workspace.
+	Checkout Checkout
 	// Outlive lets processes that took a session of their own live on after the job: only deployments may.
 	Outlive bool
 	// Project is the project's path, group/project: a container's project folder is named after it.
@@ -54,6 +54,21 @@ type Order struct {
 	// Key names the job's folder: safe as a file name, unique in the run.
 	Key string
 }
+
+// Checkout says what is in a workspace. The zero value is the snapshot of the repository without its submodules.
+// Workspaces of equal checkouts of one snapshot are the same.
+type Checkout struct {
+	// Strategy is "clone", "fetch" or "" for the snapshot of the repository, "none" or "empty" for no file.
+	Strategy string
+	// Submodules says whose files are there: "none" or "" for no submodule's (their folders are empty), "normal" for
+	// those of the repository itself, "recursive" for theirs too.
+	Submodules string
+	// Paths chooses among the submodules of the repository itself: git's pathspecs, with blanks between; "" is all.
+	Paths string
+}
+
+// Empty says whether a workspace has no file at all.
+func (c Checkout) Empty() bool { return c.Strategy == "none" || c.Strategy == "empty" }
 
 // Stream says who wrote a chunk of output.
 type Stream string

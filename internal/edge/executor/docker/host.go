@@ -53,7 +53,7 @@ func (h *host) open(ctx context.Context, out program.Output) error {
 		h.user = image.Config.User
 	}
 	say(out, "Using docker image %s for %s ...", image.ID, h.order.Image.Name)
-	if h.folder, err = h.x.folders.Claim(ctx, h.order); err != nil {
+	if h.folder, err = h.x.folders.Claim(ctx, h.order, out); err != nil {
 		return err
 	}
 	if h.foreignUser() {

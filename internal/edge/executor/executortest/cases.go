@@ -191,7 +191,7 @@ func folders(t *testing.T, h *Harness) {
 			t.Errorf("a step ran in %s", dir)
 		}
 	}
-	empty := h.Open(t, func(o *program.Order) { o.Checkout, o.Key = "none", o.Key+"-none" })
+	empty := h.Open(t, func(o *program.Order) { o.Checkout.Strategy, o.Key = "none", o.Key+"-none" })
 	if out := h.must(t, empty, "ls -A"); out != "" {
 		t.Errorf("an empty workspace holds %q", out)
 	}

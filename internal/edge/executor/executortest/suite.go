@@ -41,22 +41,25 @@ const File = "from the repository\n"
 type Source struct{}
 
 // Fill makes dest a folder with the file "readme".
-func (Source) Fill(_ context.Context, dest, mode string) error {
+func (Source) Fill(_ context.Context, dest string, c program.Checkout) error {
 	if err := os.Mkdir(dest, 0o777); err != nil {
 		return err
 	}
-	if mode == "none" || mode == "empty" {
+	if c.Empty() {
 		return nil
 	}
 	return os.WriteFile(filepath.Join(dest, "readme"), []byte(File), 0o644)
 }
 
 // Refill looks whether there is still only that file.
-func (Source) Refill(_ context.Context, dest string) bool {
+func (Source) Refill(_ context.Context, dest string, _ program.Checkout) bool {
 	list, err := os.ReadDir(dest)
 	b, _ := os.ReadFile(filepath.Join(dest, "readme"))
 	return err == nil && len(list) == 1 && string(b) == File
 }
+
+// Remarks are none.
+func (Source) Remarks(program.Checkout) []string { return nil }
 
 // Objects are none.
 func (Source) Objects() []string { return nil }

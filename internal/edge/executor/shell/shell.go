@@ -61,7 +61,7 @@ func (x *Executor) Available(context.Context) error {
 }
 
 // Open makes a job's folders: Dir/<key>/<repository> is the workspace, the private folder stands beside it.
-func (x *Executor) Open(ctx context.Context, o program.Order, _ program.Output) (program.Host, error) {
+func (x *Executor) Open(ctx context.Context, o program.Order, out program.Output) (program.Host, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, &program.Error{Failure: program.Canceled, Err: err}
 	}
@@ -72,7 +72,7 @@ func (x *Executor) Open(ctx context.Context, o program.Order, _ program.Output) 
 	if err := adopt(); err != nil {
 		return nil, &program.Error{Failure: program.SystemFailure, Err: err}
 	}
-	folder, err := x.folders.Claim(ctx, o)
+	folder, err := x.folders.Claim(ctx, o, out)
 	if err != nil {
 		return nil, &program.Error{Failure: program.SystemFailure, Err: err}
 	}

@@ -292,7 +292,7 @@ func TestGitOfAnEmptyWorkspaceDoesNotFindTheUsers(t *testing.T) {
 	}
 	x := shell.New(shell.Config{Dir: filepath.Join(repo, ".sluice", "work"), Source: executortest.Source{}})
 	defer x.Close(context.Background())
-	h := open(t, x, program.Order{Key: "a", Checkout: "none"})
+	h := open(t, x, program.Order{Key: "a", Checkout: program.Checkout{Strategy: "none"}})
 	defer h.Close(context.Background(), false)
 	if exit, out := run(t, h, "git rev-parse --git-dir"); exit == 0 {
 		t.Errorf("git found %s", out)
