@@ -121,10 +121,13 @@ func TestHostileNames(t *testing.T) {
 func TestHostileFlags(t *testing.T) {
 	t.Parallel()
 	dir, bird := world(t, "-- .gitlab-ci.yml --\njob:\n  script: echo $CI_COMMIT_REF_NAME\n  rules: [{changes: [x]}, {when: always}]\n"), canary(t)
-	for _, value := range append(slices.Clone(hostileRefs), "", " ", "a b", "../../x", "a..b", "x.lock", "a\nb", "a\x1b]0;t\ab", "\x00", strings.Repeat("x", 100_000)) {
+	for i, value := range append(slices.Clone(hostileRefs), "", " ", "a b", "../../x", "a..b", "x.lock", "a\nb", "a\x1b]0;t\ab", "\x00", strings.Repeat("x", 100_000)) {
 		value = inert(value, bird)
 		if strings.Contains(value, "\x00") {
 			continue // no argument can hold one
+		}
+		if testing.Short() && i%3 != 0 {
+			continue
 		}
 		for _, args := range [][]string{
 			{"lint", "--event=merge_request", "--branch=" + value, "--target=" + value, "--variable=X=" + value},

@@ -59,7 +59,7 @@ Logs, artifacts and caches are kept in .sluice. Ctrl-C cancels the run, a second
 			if r.watch {
 				return s.watch(ctx, &r, jobs)
 			}
-			return s.runOnce(ctx, &r, jobs)
+			return broken(ctx, s.runOnce(ctx, &r, jobs))
 		},
 	}
 	r.register(cmd)
@@ -158,6 +158,22 @@ func (i interrupted) Error() string { return dispatch.ErrInterrupted.Error() }
 // Unwrap makes it known as an interrupt.
 func (i interrupted) Unwrap() error { return dispatch.ErrInterrupted }
 
+// broken is how a run ends that a signal or --timeout ended before it could say so itself: whatever its last step made of
+// that, it is no mistake of the user's.
+func broken(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	_, told := errors.AsType[*exitError](err)
+	switch {
+	case err == nil || told:
+		return err
+	case errors.Is(cause, dispatch.ErrInterrupted):
+		return &exitError{code: exitInterrupted, err: cause}
+	case errors.Is(err, errTimeLimit):
+		return &exitError{code: exitTimeout, err: err}
+	}
+	return err
+}
+
 // errTimeLimit is the cause of a run that --timeout ended.
 var errTimeLimit = errors.New("the run took longer than --timeout allows")
 
@@ -225,6 +241,9 @@ func counted(n int, thing string) string {
 // compiled is the plan, its remarks kept; mistakes end the command.
 func (s *streams) compiled(ctx context.Context, l *pipeline) (*plan.Plan, error) {
 	p, found := l.compile(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx) // what is missing for that reason is no mistake
+	}
 	l.remarks = slices.Concat(l.shown, found)
 	if found.HasErrors() {
 		writeFaults(s.err, found, l.repo.Root)
