@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/config"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/keyword"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/pattern"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/rubyre"
@@ -93,13 +94,17 @@ func (c *compiler) comparable() bool {
 // exists reports whether a file of the project matches one of the patterns (CI/CD YAML syntax reference,
 // rules:exists).
 func (c *compiler) exists(ctx context.Context, clause *keyword.Exists, s *scope) (bool, string, *fault.Fault) {
+	var other config.Files
+	kind := "exists:"
 	if clause.Project.Set {
-		c.faults.Add(fault.At(CodeExistsProject, clause.Project.Place, "rules:exists:project looks into another project, which needs a server; the rule is taken as not matched").
-			WithSeverity(fault.Warning).WithHint("test for a file of this project, or for a variable"))
-		return false, "the files of another project need a server", nil
+		files, name, mistake := c.otherProject(ctx, clause, s)
+		if files == nil {
+			return false, "the files of another project need a server", mistake
+		}
+		other, kind = files, "exists:"+name+":"
 	}
 	if clause.Regexp.Set {
-		paths, err := c.candidates(ctx, nil)
+		paths, err := c.candidates(ctx, other, nil)
 		if err != nil {
 			return false, "", fault.At(CodeProject, clause.Place, "list the files of the project: %v", err)
 		}
@@ -109,11 +114,11 @@ func (c *compiler) exists(ctx context.Context, clause *keyword.Exists, s *scope)
 	if mistake != nil {
 		return false, "", mistake
 	}
-	paths, err := c.candidates(ctx, globs)
+	paths, err := c.candidates(ctx, other, globs)
 	if err != nil {
 		return false, "", fault.At(CodeProject, clause.Place, "list the files of the project: %v", err)
 	}
-	glob, path, ok := c.remember("exists:", globs, func() (string, string, bool) { return pattern.Exists(globs, paths) })
+	glob, path, ok := c.remember(kind, globs, func() (string, string, bool) { return pattern.Exists(globs, paths) })
 	switch {
 	case ok && path == "":
 		return true, "too many comparisons, so taken as existing", nil
@@ -176,8 +181,11 @@ func texts(globs []*pattern.Glob) []string {
 }
 
 // candidates are the files among which exists looks: the project's, or where an include of another project asks, those
-// of that project that its patterns name, all of them for none.
-func (c *compiler) candidates(ctx context.Context, globs []*pattern.Glob) ([]string, error) {
+// of that project that its patterns name, all of them for none. other is the project that the clause itself names.
+func (c *compiler) candidates(ctx context.Context, other config.Files, globs []*pattern.Glob) ([]string, error) {
+	if other != nil {
+		return other.Glob(ctx, "**")
+	}
 	if c.elsewhere == nil {
 		return c.paths(ctx)
 	}

@@ -46,8 +46,8 @@ var Docs = []fault.Doc{
 		Text: "The changed files are those between this commit and the ref that compare_to names. A shallow or fresh clone may lack that ref: fetch it, or correct its name.",
 	},
 	{
-		Code: CodeExistsProject, Summary: "rules:exists:project needs a server", Page: "CI/CD YAML syntax reference, rules:exists:project",
-		Text: "The files of another project cannot be listed on this machine, so the rule counts as not matched.",
+		Code: CodeExistsProject, Summary: "rules:exists:project names a project that is not here", Page: "CI/CD YAML syntax reference, rules:exists:project",
+		Text: "The files of another project are looked for in the folder that `--local-repository group/project=DIR` gives, or in the clone below `--mirror`. Without either the rule counts as not matched; a ref that the clone does not have is an error, as on GitLab.",
 	},
 	{Code: CodeProject, Summary: "the work tree could not be read", Text: "Listing the files, the changes or a digest failed. The message says which and why."},
 	{

@@ -43,7 +43,8 @@ type compiler struct {
 	digests     map[string]string
 	tree        []string
 	listed      bool
-	elsewhere   config.Files // the project that include:rules:exists looks into, where it is another
+	projects    map[string]config.Files // of rules:exists:project, by path or path@ref
+	elsewhere   config.Files            // the project that include:rules:exists looks into, where it is another
 }
 
 func newCompiler(in *Input, file *keyword.File, faults *fault.List) *compiler {
@@ -56,6 +57,7 @@ func newCompiler(in *Input, file *keyword.File, faults *fault.List) *compiler {
 		differences: map[string]difference{},
 		matches:     map[string]match{},
 		digests:     map[string]string{},
+		projects:    map[string]config.Files{},
 	}
 }
 

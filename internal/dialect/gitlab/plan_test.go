@@ -81,6 +81,40 @@ func (w *world) Digest(_ context.Context, path string, commits bool) (string, er
 	return fmt.Sprintf("%x", text), nil
 }
 
+// others are the projects below the folder "projects" of a world: "projects/group/name" or "projects/group/name@ref".
+// One that is there without the ref asked for does not have it.
+type others struct{ *world }
+
+func (o others) Project(_ context.Context, path, ref string) (config.Files, error) {
+	known := false
+	for _, name := range []string{path, path + "@" + ref} {
+		other := &world{files: map[string]string{}}
+		for file, text := range o.files {
+			if rest, ok := strings.CutPrefix(file, "projects/"+name+"/"); ok {
+				other.files[rest] = text
+			}
+			known = known || strings.HasPrefix(file, "projects/"+path)
+		}
+		if len(other.files) > 0 && strings.HasSuffix(name, ref) {
+			return other, nil
+		}
+	}
+	if known {
+		return nil, fs.ErrNotExist
+	}
+	return nil, config.ErrNotConfigured
+}
+
+func (others) Component(context.Context, config.Component) (config.Release, error) {
+	return config.Release{}, config.ErrNotConfigured
+}
+
+func (others) Remote(context.Context, config.Remote) ([]byte, error) {
+	return nil, config.ErrNotConfigured
+}
+
+func (others) Template(context.Context, string) ([]byte, error) { return nil, config.ErrNotConfigured }
+
 // newWorld is a project on its default branch, at a push of a commit.
 func newWorld(files map[string]string) *world {
 	w := &world{files: files}
@@ -127,6 +161,8 @@ func (w *world) flags(t *testing.T, text string) {
 			w.in.ChangedSince = true
 		case "bad-ref":
 			w.bad = value
+		case "elsewhere":
+			w.in.Source = others{w}
 		case "file":
 			w.in.File = value
 		case "input":

@@ -48,7 +48,7 @@ var Docs = []fault.Doc{
 	{Code: CodeMisplaced, Page: page, Summary: "a keyword stands where it is not allowed", Text: "The keyword exists, but in another part of the file: default: takes some keywords of jobs only, a job with trigger takes few of them, " +
 		"and description and options of variables belong to the variables of the whole file. docs/gitlab.md lists what is allowed where."},
 	{Code: CodeRefused, Page: page, Summary: "a keyword is refused", Text: "GitLab removed the keyword or refuses it in pipelines, so nothing could come of it. The message says what to write instead."},
-	{Code: CodeChoice, Page: page, Summary: "a value is not one of those allowed", Text: "Some keywords take a few words only, such as when: on_success, on_failure, always, manual, delayed. They are written with small letters."},
+	{Code: CodeChoice, Page: page, Summary: "a value is not one of those allowed", Text: "Some keywords take a few words only, such as when: on_success, on_failure, always, manual, delayed. They are written with small letters. And needs:pipeline takes any pipeline but the current one, whose jobs needs names without it."},
 	{Code: CodeLimit, Page: page, Summary: "a value exceeds a limit", Text: "The limits are GitLab's: a job needs at most 50 others, parallel makes at most 200 jobs, retry is 0 to 2, start_in at most a week, a name at most 255 characters, " +
 		"a job has at most four caches, fewer than 50 tags, and so on. What runs here would be refused there."},
 	{Code: CodeMissing, Page: page, Summary: "something needed is missing or empty", Text: "Some keywords need others beside them (release needs tag_name and description, when: delayed needs start_in), and some must not be empty (script)."},

@@ -1,6 +1,8 @@
 package keyword
 
 import (
+	"strings"
+
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 )
 
@@ -85,6 +87,9 @@ func (r *reader) need(n *yamlx.Node, path string) (Need, bool) {
 			out.Matrix = r.legs(v, what)
 		case "pipeline":
 			out.Kind, out.Pipeline = NeedPipeline, r.filled(v, what)
+			if t := strings.TrimSpace(out.Pipeline.Value); t == "$CI_PIPELINE_ID" || t == "${CI_PIPELINE_ID}" {
+				r.failAt(CodeChoice, out.Pipeline.Place, "%s does not accept the current pipeline ($CI_PIPELINE_ID): it names the parent pipeline or another one", what)
+			}
 		case "project":
 			out.Kind, out.Project = NeedProject, r.filled(v, what)
 		case "ref":

@@ -46,7 +46,7 @@ type Changes struct {
 }
 
 // Exists is rules:exists. Paths may hold variables and patterns; Regexp, which stands in their place, variables;
-// Project and Ref need a server.
+// Project and Ref name another project's files; they may hold variables.
 type Exists struct {
 	Paths   []Text
 	Regexp  Text

@@ -75,5 +75,5 @@ var workflow = []Keyword{
 const (
 	noEffect = "it has no effect in workflow:rules, as in GitLab"
 	// needsProject is told by package gitlab, when it comes to the rule.
-	needsProject = "files of another project cannot be seen here: the rule does not match"
+	needsProject = "the project is looked for in `--local-repository` and `--mirror`; without them the rule does not match"
 )
