@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,9 @@ type Store struct {
 	Copy bool
 
 	origins origins
+	spread  spread
+	once    sync.Once
+	turns   chan struct{} // holds one token: whose restore copies
 }
 
 // Meta is what is known of a stored set of files; it stands beside it as meta.json.

@@ -151,24 +151,6 @@ func TestACancelEndsWaitingAndCopying(t *testing.T) {
 	}
 }
 
-// tiny mounts a file system of so many bytes. It needs root.
-func tiny(t *testing.T, size string) string {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("NOT TESTED: only root can mount a small file system, so the full disk is left out")
-	}
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skip("NOT TESTED: no small file system can be mounted, so the full disk is left out:", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 func TestAFullDiskLeavesNoHalfSet(t *testing.T) {
 	big := t.TempDir()
 	for i := range 8 {
@@ -244,5 +226,29 @@ func TestUnreadableFiles(t *testing.T) {
 	}
 	if saved, err := s.SaveCache(t.Context(), "k", program.Select{Paths: []string{"readable", "shut"}}, work); err != nil || saved.Files != 1 {
 		t.Errorf("%+v %v", saved, err)
+	}
+}
+
+// Folders are made elsewhere and moved to their place; nothing of that stays, and nothing that is there is touched.
+func TestFoldersMadeElsewhereLeaveNothing(t *testing.T) {
+	s := &blob.Store{Dir: t.TempDir()}
+	if _, err := s.SaveCache(t.Context(), "k", program.Select{Paths: []string{"*"}}, space(t, "new/a", "old/b", "way/c", "file/d", "top")); err != nil {
+		t.Fatal(err)
+	}
+	to := space(t, "old/kept", "real/kept", "way -> real", "file")
+	restore(t, s, "k", to)
+	want := []string{"file/d", "new/a", "old/b", "old/kept", "real/c", "real/kept", "top", "way -> real"}
+	if got := tree(t, to); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if left, err := os.ReadDir(filepath.Join(s.Dir, "spread")); err == nil && len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	for _, dir := range []string{"new", "old"} {
+		info, err := os.Stat(filepath.Join(to, dir))
+		beside, e := os.Stat(filepath.Join(to, "real"))
+		if err != nil || e != nil || info.Mode() != beside.Mode() {
+			t.Errorf("%s: %v, %v", dir, info.Mode(), err)
+		}
 	}
 }

@@ -45,17 +45,37 @@ func (s *Store) restore(ctx context.Context, dir, space string) (int, error) {
 	if info, err := os.Lstat(filepath.Join(dir, "files")); err != nil || !info.IsDir() {
 		return 0, fmt.Errorf("open the store's folder: %s is not a folder of ours", filepath.Join(dir, "files"))
 	}
-	c := copier{dir: filepath.Join(dir, "files"), to: root, found: make(map[string]origin, meta.Files)}
+	s.spread.in(filepath.Join(s.Dir, "spread"))
+	if err := s.turn(ctx); err != nil {
+		return 0, err
+	}
+	defer s.next()
+	c := copier{dir: filepath.Join(dir, "files"), to: root, make: s.spread.folder, found: make(map[string]origin, meta.Files)}
 	n, err := c.all(ctx)
 	s.origins.add(space, c.settled())
 	return n, err
 }
+
+// turn waits until no other restore of this process copies. One has all cores already, and a file system in whose folders
+// many make files at a time is many times slower (ext4 looks for free inodes again and again where others took them).
+func (s *Store) turn(ctx context.Context) error {
+	s.once.Do(func() { s.turns = make(chan struct{}, 1) })
+	select {
+	case s.turns <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *Store) next() { <-s.turns }
 
 // copier copies the files of a stored tree into a workspace, several at a time.
 type copier struct {
 	dir   string
 	from  *os.Root
 	to    *os.Root
+	make  func(path string) // makes a folder of the workspace where that is cheap for what comes into it; it need not
 	count atomic.Int64
 
 	mu    sync.Mutex
@@ -106,6 +126,9 @@ func (c *copier) folder(ctx context.Context, group *errgroup.Group, name string)
 			return context.Cause(ctx)
 		}
 		below := path.Join(name, e.Name())
+		if name == "." {
+			c.make(filepath.Join(c.to.Name(), e.Name()))
+		}
 		if err := archive.Folder(c.to, below); err != nil {
 			return fmt.Errorf("make %s: %w", below, err)
 		}
