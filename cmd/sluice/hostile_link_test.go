@@ -164,8 +164,8 @@ func TestHostileState(t *testing.T) {
 		}, nil},
 		"records of garbage": {func(t *testing.T, state, _ string) {
 			put(t, string(garbage(1000)), state, "runs/20200101-000000-aaaaaa/run.json")
-			put(t, `{"id":"../../..","pid":1}`, state, "runs/20200101-000001-aaaaaa/run.json")
-			put(t, `{"id":"20200101-000002-aaaaaa","pid":-1,"status":"running","ref":"\u001b]0;x\u0007"}`, state, "runs/20200101-000002-aaaaaa/run.json")
+			put(t, `{"id":"../../..","owner":"1.1.x"}`, state, "runs/20200101-000001-aaaaaa/run.json")
+			put(t, `{"id":"20200101-000002-aaaaaa","owner":"-1.0.","status":"running","ref":"\u001b]0;x\u0007"}`, state, "runs/20200101-000002-aaaaaa/run.json")
 			put(t, "99999999999999999999999", state, "number")
 			pipe(t, state, "runs/20200101-000003-aaaaaa/run.json")
 			link(t, "/dev/zero", state, "runs/20200101-000004-aaaaaa/run.json")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/edge/blob"
+	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/store"
 	"github.com/sluice-delivery/sluice/internal/engine/agent"
 	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
@@ -70,7 +71,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	defer l.hosts.close()
 	l.rec = store.Record{
 		ID: pl.occasion.RunID, Number: pl.occasion.Number, Event: string(pl.occasion.Name), Ref: refOf(pl), SHA: pl.occasion.Commit.SHA,
-		Dirty: pl.occasion.Dirty, File: pl.file, Status: run.Running, Started: began, PID: os.Getpid(),
+		Dirty: pl.occasion.Dirty, File: pl.file, Status: run.Running, Started: began, Owner: executor.Owner(),
 	}
 	if l.record, err = store.Create(state, l.rec); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-delivery/sluice/internal/edge/blob"
+	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/edge/store"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -215,11 +216,7 @@ func newClean(s *streams) *cobra.Command {
 
 // alive reports whether a record's process still runs it.
 func alive(r store.Record) bool {
-	if r.Finished != nil || r.PID <= 0 {
-		return false
-	}
-	_, err := os.Stat(fmt.Sprintf("/proc/%d", r.PID))
-	return err == nil
+	return r.Finished == nil && r.Owner != "" && !executor.OwnerGone(r.Owner)
 }
 
 // dead are the records that may be removed: all but the newest keep, and none whose process is still at it.

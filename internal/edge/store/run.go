@@ -47,7 +47,7 @@ type Record struct {
 	Status   run.Status `json:"status"`
 	Started  time.Time  `json:"started"`
 	Finished *time.Time `json:"finished,omitempty"`
-	PID      int        `json:"pid"`
+	Owner    string     `json:"owner"` // of the process that runs it, as executor.Owner names it
 }
 
 // Run is the folder of one run.

@@ -26,7 +26,7 @@ mkdir libs/one/new; echo n >libs/one/new/n; ln -s one libs/one/link; echo change
 var subFiles = map[string][]string{
 	"libs/one":         {"libs/one/.gitmodules", "libs/one/deep", "libs/one/deep/in", "libs/one/link", "libs/one/new", "libs/one/new/n", "libs/one/one"},
 	"libs/one/deep/in": {"libs/one/deep/in/in", "libs/one/deep/in/n"},
-	"pair":              {"pair/pair"},
+	"pair":             {"pair/pair"},
 }
 
 // below lists what is in the submodules' folders of a workspace, which must be there themselves.
