@@ -28,6 +28,7 @@ const (
 // Occasion is what a pipeline is about: the event and the repository at that moment.
 type Occasion struct {
 	Name       Name            `json:"name"`
+	Given      string          `json:"given,omitempty"` // the event's name as it was asked for: pull_request_target, merge_request, …
 	Repository Repository      `json:"repository"`
 	Branch     string          `json:"branch,omitempty"` // of the push or the source branch; "" for a tag or a detached HEAD
 	Tag        string          `json:"tag,omitempty"`

@@ -19,7 +19,17 @@ type Plan struct {
 	Excluded  []Excluded  `json:"excluded,omitempty"` // jobs of the file that the event leaves out
 	Sources   []Source    `json:"sources,omitempty"`  // files that were included
 	Cancel    *AutoCancel `json:"auto_cancel,omitempty"`
-	Why       *Decision   `json:"why,omitempty"` // the workflow rule that let the pipeline be created
+	Why       *Decision   `json:"why,omitempty"`       // the workflow rule that let the pipeline be created
+	Workflows []Workflow  `json:"workflows,omitempty"` // GitHub: the workflows that the event triggers
+}
+
+// Workflow is one of the files that make up a plan, where a dialect has several that know nothing of each other.
+type Workflow struct {
+	Name  string      `json:"name"`            // as the forge shows it
+	File  string      `json:"file"`            // relative to the repository
+	Title string      `json:"title,omitempty"` // run-name, evaluated
+	Group *Group      `json:"group,omitempty"` // held by the workflow from its first job to its last
+	Place fault.Place `json:"place"`
 }
 
 // Source is a file that the plan was read from.
@@ -84,6 +94,8 @@ type Job struct {
 	Place  fault.Place `json:"place"`
 	Why    Decision    `json:"why"`
 
+	Workflow string `json:"workflow,omitempty"` // file of the workflow that the job is in, where the plan has Workflows
+
 	Stage string `json:"stage"`
 	// Graph is true where the job waits for its Needs alone (GitLab's needs, GitHub always), false where it waits
 	// for every job of the stages before its own.
@@ -116,7 +128,13 @@ type Job struct {
 	Coverage  string     `json:"coverage,omitempty"` // RE2 source whose last match in the log holds the percentage
 	Release   *Release   `json:"release,omitempty"`
 	Pages     *Pages     `json:"pages,omitempty"`
+	// Outputs are what later jobs may read of this one: expressions of the dialect (GitHub's jobs.<job_id>.outputs).
+	Outputs []Variable `json:"outputs,omitempty"`
+	// Strategy binds the legs of a matrix together; nil where a leg is a job like any other.
+	Strategy *Strategy `json:"strategy,omitempty"`
 
+	// Own is the dialect's: what its program needs beyond this model. Opaque to everyone else.
+	Own any `json:"-"`
 	// Late is set where the job is not yet concrete: when it becomes ready the dialect binds it (house.md 3).
 	Late *Late `json:"late,omitempty"`
 }
@@ -142,8 +160,18 @@ type Retry struct {
 
 // Group is a resource group or concurrency group: at most one of its jobs runs at a time.
 type Group struct {
-	Name string `json:"name"`           // may hold variables until the job is ready
-	Mode string `json:"mode,omitempty"` // unordered (default), oldest_first, newest_first, newest_ready_first
+	Name string `json:"name"` // may hold variables until the job is ready
+	// Mode is unordered (default), oldest_first, newest_first, newest_ready_first; or single: of those that wait only the
+	// newest stays, the others are canceled (GitHub's concurrency).
+	Mode   string `json:"mode,omitempty"`
+	Cancel bool   `json:"cancel,omitempty"` // whoever comes cancels who runs (cancel-in-progress)
+}
+
+// Strategy is what the legs of one matrix have in common (GitHub's jobs.<job_id>.strategy).
+type Strategy struct {
+	Set      string `json:"set"`                 // names the matrix: equal for all its legs, unique in the plan
+	FailFast bool   `json:"fail_fast,omitempty"` // a leg that fails, and may not, cancels the others
+	Parallel int    `json:"parallel,omitempty"`  // at most so many legs at a time; 0: as many as there are slots
 }
 
 // Environment is where a job deploys to. Name and URL may hold variables.
@@ -160,7 +188,10 @@ type Environment struct {
 
 // Late is a job that is bound when its needs are done. Payload is the dialect's own and opaque to everyone else.
 type Late struct {
-	Kind    string `json:"kind"`           // "child": jobs of a pipeline of their own; "expand": jobs in this one's place
+	// Kind is "child": it becomes jobs of a pipeline of their own; "expand": jobs in this one's place; "self": this very
+	// job, made concrete.
+	Kind    string `json:"kind"`
+	Plan    *Plan  `json:"plan,omitempty"` // of "child" and "expand": a preview, where it is known before
 	Wait    bool   `json:"wait,omitempty"` // the job ends with what it was bound to (strategy: depend), not at once
 	Mirror  bool   `json:"mirror,omitempty"`
 	Payload any    `json:"payload,omitempty"`

@@ -36,12 +36,19 @@ type Variable struct {
 
 // Container is an image and how it is started.
 type Container struct {
-	Name       string      `json:"name"` // may hold variables
-	Entrypoint []string    `json:"entrypoint,omitempty"`
-	PullPolicy []string    `json:"pull_policy,omitempty"` // always, if-not-present, never; tried in order
-	User       string      `json:"user,omitempty"`
-	Platform   string      `json:"platform,omitempty"`
-	Place      fault.Place `json:"place"`
+	Name       string   `json:"name"` // may hold variables
+	Entrypoint []string `json:"entrypoint,omitempty"`
+	PullPolicy []string `json:"pull_policy,omitempty"` // always, if-not-present, never; tried in order
+	User       string   `json:"user,omitempty"`
+	Platform   string   `json:"platform,omitempty"`
+	// What GitHub's container and services have beyond that. Options are arguments of `docker create`, as written.
+	Env      []Variable  `json:"env,omitempty"`
+	Ports    []string    `json:"ports,omitempty"`   // 8080:80, 80, 80/udp, 127.0.0.1:8080:80
+	Volumes  []string    `json:"volumes,omitempty"` // source:destination, /destination
+	Options  string      `json:"options,omitempty"`
+	Username string      `json:"username,omitempty"` // of the registry
+	Password string      `json:"-"`
+	Place    fault.Place `json:"place"`
 }
 
 // Service is a container that runs beside the job.
@@ -52,9 +59,17 @@ type Service struct {
 	Variables []Variable `json:"variables,omitempty"`
 }
 
-// Step is one part of a job's work. GitLab's jobs have the main script and the after script.
+// Step is one part of a job's work. GitLab's jobs have the main script and the after script. The texts of GitHub's
+// steps may hold expressions; their program evaluates them when the step's turn comes.
 type Step struct {
 	Name  string      `json:"name"`            // "script", "after_script", or the step's name
+	ID    string      `json:"id,omitempty"`    // by which other steps refer to it
+	If    string      `json:"if,omitempty"`    // condition, as written
+	Uses  string      `json:"uses,omitempty"`  // the action that the step runs; Lines is empty then
+	With  []Variable  `json:"with,omitempty"`  // the action's inputs
+	Shell string      `json:"shell,omitempty"` // "" is the executor's default
+	Allow string      `json:"allow,omitempty"` // continue-on-error, as written
+	Limit string      `json:"limit,omitempty"` // timeout-minutes, as written
 	After bool        `json:"after,omitempty"` // runs whatever happened before, and decides nothing
 	Lines []string    `json:"lines"`           // each is one command of the list as written, may span lines
 	Env   []Variable  `json:"env,omitempty"`   // of this step alone, over the job's

@@ -32,6 +32,16 @@ type Paths struct {
 	Private      string // for file variables, scripts and such; not part of the project
 	JobPrivate   string
 	Shell        string // "bash" or "sh", as found
+	// Container is the job's own, Network the one that it and its services are in; "" for none.
+	Container, Network string
+	Services           []Beside
+}
+
+// Beside is a service container of a job that runs.
+type Beside struct {
+	ID    string            // its container's
+	Name  string            // as the job calls it (GitHub: the service's key)
+	Ports map[string]string // port in the container ("5432" or "53/udp") -> port by which the job reaches it
 }
 
 // Order asks for a host.

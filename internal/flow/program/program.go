@@ -30,6 +30,12 @@ type Exec struct {
 	Timeout time.Duration
 	// Quiet runs without echo.
 	Quiet bool
+	// Argv, where it is set, is a program with its arguments that is started directly; Shell and Lines are not used.
+	Argv []string
+	// Ext is the extension of the script's file, where the shell is given one (".ps1", ".py").
+	Ext string
+	// Lens looks at the output; nil lets it pass.
+	Lens Lens
 	// Always says that the step runs also where the job was canceled before it began (after_script). Without it an
 	// agent answers Canceled or ExecutionTimeout and starts nothing.
 	Always bool
@@ -76,13 +82,21 @@ type Select struct {
 	Untracked bool // also files that git does not track
 }
 
-// RestoreCache brings back the first of Keys that is stored. Outcome.Text is the key found, "" when none was.
-type RestoreCache struct{ Keys []string }
+// RestoreCache brings back the first of Keys that is stored, else the newest cache whose key begins with the first of
+// Prefixes that has one. Outcome.Text is the key found, "" when none was.
+type RestoreCache struct {
+	Keys     []string
+	Prefixes []string
+	Version  string // keeps caches of different contents apart (GitHub: the paths); "" is GitLab's
+	Look     bool   // only look whether there is one
+}
 
 // SaveCache stores files under Key for later jobs and runs.
 type SaveCache struct {
-	Key    string
-	Select Select
+	Key     string
+	Version string // as in RestoreCache
+	Once    bool   // a cache of that key stays as it is (GitHub); Outcome.Text says so
+	Select  Select
 }
 
 // RestoreArtifacts unpacks what jobs of this run left behind, in the order given.
@@ -114,11 +128,21 @@ func (SaveCache) action()        {}
 func (RestoreArtifacts) action() {}
 func (SaveArtifacts) action()    {}
 func (ReadFiles) action()        {}
+func (ReadPrivate) action()      {}
+func (HashFiles) action()        {}
+func (Resolve) action()          {}
+func (Fetch) action()            {}
+func (Find) action()             {}
+func (Publish) action()          {}
+func (Collect) action()          {}
+func (Serve) action()            {}
+func (Contain) action()          {}
 
 // Outcome is how an action went.
 type Outcome struct {
 	Exit     int         // of Exec
 	Failure  Failure     // "" when it went well; a non-zero exit is ScriptFailure
+	Values   []string    // what an action answers beyond Text, in the order that its description gives
 	Message  string      // why it failed, for a person
 	Text     string      // RestoreCache, Matched; of SaveCache and SaveArtifacts why nothing was stored
 	Files    []FoundFile // ReadFiles
@@ -163,10 +187,21 @@ type Result struct {
 	Failure  Failure // "" is success
 	Exit     *int    // of the script, where it ran to an end
 	Message  string
-	Outputs  []plan.Variable // for the jobs that take this one's artifacts (dotenv)
+	Outputs  []plan.Variable // for the jobs that take this one's artifacts (dotenv), or that need it (GitHub's outputs)
 	Coverage string          // percentage as matched, "" for none
 	Reports  []Report
 	Links    []Link // annotations, environment URL, release
+	Notes    []Note // what the job's steps had to say about lines of files
+	Summary  string // Markdown (GitHub's GITHUB_STEP_SUMMARY), of all steps
+}
+
+// Note is an annotation: a message of a step, of a place in a file where it names one.
+type Note struct {
+	Level              string // error, warning, notice
+	Title, Message     string
+	File               string // relative to the project folder, "" for none
+	Line, Column       int    // 0 for none
+	EndLine, EndColumn int
 }
 
 // Report is a report file that a job left, still to be read.

@@ -49,6 +49,7 @@ type Change struct {
 type Bound struct {
 	Plan   *plan.Plan   `json:"plan,omitempty"`
 	Choice *plan.Choice `json:"choice,omitempty"` // only these of the plan's jobs; nil means all
+	Job    *plan.Job    `json:"job,omitempty"`    // of kind "self": the job itself, concrete; its ID stays
 	Err    string       `json:"err,omitempty"`    // it cannot become anything: the job fails with this reason
 	Skip   string       `json:"skip,omitempty"`   // it is left out: the job is skipped with this reason
 }
