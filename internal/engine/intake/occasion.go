@@ -36,6 +36,8 @@ type Request struct {
 	RunID   string
 	Number  int
 	At      time.Time
+	// Known are the names of events that the dialect knows beyond ours; its payloads are read too. nil for GitLab.
+	Known []string
 }
 
 // Facts are the repository as it stands.
@@ -62,6 +64,12 @@ var events = map[string]event.Name{
 	"trigger": event.Trigger, "pipeline": event.Pipeline, "parent_pipeline": event.Parent, "chat": event.Chat, "external": event.External,
 }
 
+// forges maps GitHub's names of events to the trigger; those that are not here stand for themselves.
+var forges = map[string]event.Name{
+	"pull_request": event.MergeRequest, "pull_request_target": event.MergeRequest, "pull_request_review": event.MergeRequest,
+	"pull_request_review_comment": event.MergeRequest, "schedule": event.Schedule, "workflow_dispatch": event.Web, "repository_dispatch": event.API,
+}
+
 // plainSources are values of CI_PIPELINE_SOURCE that have no facts of their own.
 var plainSources = []string{
 	"external_pull_request_event", "webide", "ondemand_dast_scan", "ondemand_dast_validation",
@@ -71,8 +79,12 @@ var plainSources = []string{
 // Occasion puts the facts together. A branch or tag that is named and not checked out changes what the rules see, not
 // the files: those are always the work tree's.
 func Occasion(ctx context.Context, q Request, f Facts, h History) (event.Occasion, error) {
+	var told payload
+	if q.Known != nil {
+		told = q.heed()
+	}
 	o := event.Occasion{
-		Name: event.Push, Repository: f.Repository, Branch: f.Branch, Commit: f.Commit, Before: f.Parent, Dirty: f.Dirty,
+		Name: event.Push, Given: q.Event, Repository: f.Repository, Branch: f.Branch, Commit: f.Commit, Before: f.Parent, Dirty: f.Dirty,
 		Actor: f.User, At: q.At, RunID: q.RunID, Number: q.Number, Payload: q.Payload,
 	}
 	if q.Event != "" {
@@ -80,8 +92,14 @@ func Occasion(ctx context.Context, q Request, f Facts, h History) (event.Occasio
 		if !ok && slices.Contains(plainSources, q.Event) {
 			name, ok = event.Name(q.Event), true
 		}
+		if !ok && slices.Contains(q.Known, q.Event) {
+			name, ok = event.Name(q.Event), true
+			if known, same := forges[q.Event]; same {
+				name = known
+			}
+		}
 		if !ok {
-			return o, unknownEvent(q.Event)
+			return o, unknownEvent(q.Event, q.Known)
 		}
 		o.Name = name
 	}
@@ -100,16 +118,22 @@ func Occasion(ctx context.Context, q Request, f Facts, h History) (event.Occasio
 		if q.Tag != "" {
 			return o, fault.New(CodeEvent, "--tag does not go with --event merge_request").WithHint("a merge request is about a branch: --branch")
 		}
-		return o, aboutMerge(ctx, &o, q, h)
+		err := aboutMerge(ctx, &o, q, h)
+		told.fill(&o)
+		return o, err
 	}
-	if q.Target != "" {
+	told.fill(&o)
+	if q.Target != "" && told.Pull == nil {
 		return o, fault.New(CodeEvent, "--target belongs to --event merge_request").WithHint("add --event merge_request")
 	}
 	return o, nil
 }
 
-func unknownEvent(name string) error {
-	known := slices.Clone(plainSources)
+func unknownEvent(name string, known []string) error {
+	if known == nil {
+		known = plainSources
+	}
+	known = slices.Clone(known)
 	for k := range events {
 		known = append(known, k)
 	}

@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -85,14 +86,16 @@ const (
 
 // Job is one concrete job: matrices are unrolled, rules decided, defaults applied.
 type Job struct {
-	ID     string      `json:"id"`               // unique in the plan; equal to Name unless two share one
-	Name   string      `json:"name"`             // as the forge shows it: `test 1/2`, `test: [a, b]`
-	Key    string      `json:"key"`              // the job's key in the file
-	Matrix []Variable  `json:"matrix,omitempty"` // the leg's values, in the order written
-	Index  int         `json:"index,omitempty"`  // 1-based leg of parallel/matrix, 0 where there is none
-	Total  int         `json:"total,omitempty"`
-	Place  fault.Place `json:"place"`
-	Why    Decision    `json:"why"`
+	ID     string     `json:"id"`               // unique in the plan; equal to Name unless two share one
+	Name   string     `json:"name"`             // as the forge shows it: `test 1/2`, `test: [a, b]`
+	Key    string     `json:"key"`              // the job's key in the file
+	Matrix []Variable `json:"matrix,omitempty"` // the leg's values, in the order written
+	// Values is the leg's matrix as a JSON object, where the dialect's values are more than text.
+	Values json.RawMessage `json:"values,omitempty"`
+	Index  int             `json:"index,omitempty"` // 1-based leg of parallel/matrix, 0 where there is none
+	Total  int             `json:"total,omitempty"`
+	Place  fault.Place     `json:"place"`
+	Why    Decision        `json:"why"`
 
 	Workflow string `json:"workflow,omitempty"` // file of the workflow that the job is in, where the plan has Workflows
 

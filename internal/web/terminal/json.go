@@ -51,7 +51,7 @@ type jobEvent struct {
 	ExitCode     *int              `json:"exit_code,omitempty"`
 	Stage        string            `json:"stage,omitempty"`
 	ID           string            `json:"id,omitempty"`
-	Matrix       map[string]string `json:"matrix,omitempty"`
+	Matrix       any               `json:"matrix,omitempty"`
 	Attempt      int               `json:"attempt,omitempty"`
 }
 
@@ -89,16 +89,20 @@ func (v *JSON) Changed(c run.Change, j run.Job) {
 func jobEventOf(j run.Job) jobEvent {
 	return jobEvent{
 		Type: "job", Job: j.Plan.Name, Status: j.Status, Reason: j.Reason, AllowFailure: j.Allowed, ExitCode: j.Exit,
-		Stage: j.Plan.Stage, ID: j.Plan.Key, Matrix: matrix(j.Plan.Matrix), Attempt: j.Attempt,
+		Stage: j.Plan.Stage, ID: j.Plan.Key, Matrix: matrix(j.Plan), Attempt: j.Attempt,
 	}
 }
 
-func matrix(vs []plan.Variable) map[string]string {
-	if len(vs) == 0 {
+// matrix is the leg's values as an object, typed where the dialect has types; nil for none.
+func matrix(j *plan.Job) any {
+	if len(j.Values) > 0 {
+		return j.Values
+	}
+	if len(j.Matrix) == 0 {
 		return nil
 	}
-	out := make(map[string]string, len(vs))
-	for _, v := range vs {
+	out := make(map[string]string, len(j.Matrix))
+	for _, v := range j.Matrix {
 		out[v.Name] = v.Value
 	}
 	return out

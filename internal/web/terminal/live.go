@@ -43,6 +43,13 @@ func newLive(o Options, p paper) *live {
 	}
 }
 
+// grow counts jobs that were not in the plan.
+func (v *live) grow(jobs int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.state.total += jobs
+}
+
 // WantsLines is true.
 func (v *live) WantsLines() bool { return true }
 

@@ -55,13 +55,13 @@ func New(o Options) (View, error) {
 	p := paper{ink: ink(color), play: o.Play}
 	switch mode {
 	case "json":
-		return NewJSON(o.Out), nil
+		return behind(NewJSON(o.Out)), nil
 	case "quiet":
-		return newQuiet(o.Err, p), nil
+		return behind(newQuiet(o.Err, p)), nil
 	case "tty":
-		return newLive(o, p), nil
+		return behind(newLive(o, p)), nil
 	default:
-		return newPlain(o.Err, p), nil
+		return behind(newPlain(o.Err, p)), nil
 	}
 }
 

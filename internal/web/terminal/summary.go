@@ -16,6 +16,7 @@ const (
 	tailLines = 20 // of a failed job's log
 	tailWide  = 2000
 	named     = 10 // tests and findings that are named
+	mostNotes = 20 // annotations that are shown
 )
 
 // good reports whether nothing went wrong.
@@ -150,6 +151,13 @@ func (b *page) facts(s Summary) {
 		}
 		add(r.Section, b.row(r))
 	}
+	for i, n := range s.Notes {
+		if i == mostNotes {
+			add(n.Level, fmt.Sprintf("and %d more annotations in the logs", len(s.Notes)-i))
+			break
+		}
+		add(n.Level, b.note(n))
+	}
 	for _, l := range links {
 		add("links", strings.TrimSpace(clean(l.Label)+" "+clean(l.URL)))
 	}
@@ -168,6 +176,33 @@ func (b *page) facts(s Summary) {
 		}
 		about = f.about
 		b.line("  " + b.on(dim, fit(strings.ReplaceAll(show, "_", " "), wide)) + "  " + f.text)
+	}
+}
+
+// note is the line of an annotation.
+func (b *page) note(n Note) string {
+	text := clean(cmp.Or(n.Message, n.Title))
+	if n.Title != "" && n.Message != "" {
+		text = clean(n.Title) + ": " + text
+	}
+	if n.File != "" {
+		place := clean(n.File)
+		if n.Line > 0 {
+			place += fmt.Sprintf(":%d", n.Line)
+			if n.Column > 0 {
+				place += fmt.Sprintf(":%d", n.Column)
+			}
+		}
+		text = b.on(bold, place) + " " + text
+	}
+	text = cut(text, 400) + b.on(dim, " ("+clean(n.Job)+")")
+	switch n.Level {
+	case "error":
+		return b.mark(broken) + " " + text
+	case "warning":
+		return b.mark(warned) + " " + text
+	default:
+		return text
 	}
 }
 

@@ -60,9 +60,16 @@ type Summary struct {
 	Jobs    []Ended // in the plan's order, every job
 	Reports report.Summary
 	Links   []program.Link
+	Notes   []Note
 	Manual  []string // jobs that wait for a person
 	Exit    int
 	LogDir  string
+}
+
+// Note is an annotation that a job made.
+type Note struct {
+	Job string // shown
+	program.Note
 }
 
 // Ended is one job at the end of the run.
