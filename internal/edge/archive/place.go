@@ -22,6 +22,13 @@ func create(root *os.Root, name string) (*os.File, error) {
 	return file, err
 }
 
+// Create makes a new file below root, for its owner alone, in place of whatever has its name; a link there is replaced,
+// not followed. Missing folders are made.
+func Create(root *os.Root, name string) (*os.File, error) { return create(root, name) }
+
+// Safe is an archive entry's name made clean; one that leaves its folder is a fault with CodeUnsafe.
+func Safe(name string) (string, error) { return safe(name) }
+
 // Link makes a symbolic link below root in place of whatever has its name. Where it points is the link's business:
 // os.Root never follows it outside.
 func Link(root *os.Root, target, name string) error {

@@ -43,7 +43,10 @@ type Meta struct {
 	Bytes   int64      `json:"bytes"`
 	Created time.Time  `json:"created"`
 	Expires *time.Time `json:"expires,omitempty"`
-	Form    string     `json:"form"` // "tree" or "archive"
+	Form    string     `json:"form"`              // "tree" or "archive"; of caches also "parts" or "file"
+	Version string     `json:"version,omitempty"` // of a cache's content: caches of one key and other versions are others
+	Scope   string     `json:"scope,omitempty"`   // of a cache: the branch that it was saved for
+	Parts   []string   `json:"parts,omitempty"`   // of the form "parts": the names of the folders that files come from
 }
 
 // The forms of a stored set.

@@ -106,24 +106,7 @@ func list(ctx context.Context, root *os.Root, rootPath string, sel program.Selec
 			return l, err
 		}
 	}
-	for p, kind := range kinds {
-		if kind.IsDir() {
-			l.folders = append(l.folders, p)
-		} else {
-			l.files = append(l.files, p)
-		}
-	}
-	slices.Sort(l.folders)
-	// Files of one folder stand together, so that it is opened once.
-	slices.SortFunc(l.files, func(a, b string) int {
-		da, ba := path.Split(a)
-		db, bb := path.Split(b)
-		if c := strings.Compare(da, db); c != 0 {
-			return c
-		}
-		return strings.Compare(ba, bb)
-	})
-	return l, nil
+	return sorted(kinds, l), nil
 }
 
 // untracked adds what git does not track. A workspace that is no repository of its own has nothing untracked to it, as
@@ -157,6 +140,7 @@ type layer struct {
 	store   *Store
 	from    *os.Root
 	origins map[string]origin // what was restored into the workspace
+	copy    bool              // the files stay with the job, so no link is made
 	buf     []byte
 }
 
@@ -289,7 +273,7 @@ func (y *layer) keep(src, dst int, name string) (int64, error) {
 	if o, ok := y.origins[name]; ok && o.same(&st, src, base) && o.link(dst, base) {
 		return st.Size, nil
 	}
-	if !y.store.Copy && st.Nlink == 1 && !writing(src, base) {
+	if !y.store.Copy && !y.copy && st.Nlink == 1 && !writing(src, base) {
 		switch err := unix.Linkat(src, base, dst, base, 0); {
 		case err == nil:
 			return st.Size, nil

@@ -23,7 +23,7 @@ type Swept struct {
 // artifacts:expire_in). Those without an end stay.
 func (s *Store) Expire(ctx context.Context, now time.Time) (Swept, error) {
 	var swept Swept
-	for _, pattern := range []string{"runs/*/artifacts/*", "runs/*/reports/*/*"} {
+	for _, pattern := range []string{"runs/*/artifacts/*", "runs/*/reports/*/*", "runs/*/named/*"} {
 		err := s.each(pattern, func(dir string, meta Meta, _ time.Time) error {
 			if meta.Expires == nil || meta.Expires.After(now) {
 				return nil
