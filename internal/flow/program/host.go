@@ -35,6 +35,10 @@ type Paths struct {
 	// Container is the job's own, Network the one that it and its services are in; "" for none.
 	Container, Network string
 	Services           []Beside
+	// Path is the PATH that commands have in the job's container by themselves; "" on this machine.
+	Path string
+	// Machine is the address by which the job reaches servers of this machine; "" is its loopback, 127.0.0.1.
+	Machine string
 }
 
 // Beside is a service container of a job that runs.
@@ -59,6 +63,11 @@ type Order struct {
 	Checkout Checkout
 	// Outlive lets processes that took a session of their own live on after the job: only deployments may.
 	Outlive bool
+	// Lasting says that the job's container lives as long as the job (GitHub): its own command is replaced by one that
+	// waits, steps are started in it beside, and what they leave running stays until the job's end. A service is waited
+	// for where it has a health check, and fails the job when it is unhealthy. Otherwise each step is one start of the
+	// container and ends all that it started; services are waited for until they listen, and warned of (GitLab).
+	Lasting bool
 	// Project is the project's path, group/project: a container's project folder is named after it.
 	Project string
 	// Key names the job's folder: safe as a file name, unique in the run.
