@@ -17,7 +17,6 @@ const (
 	CodeDotenv      = "SL4030" // a line of a dotenv report
 	CodeVariables   = "SL4031" // too many variables
 	CodeRawPlan     = "SL4032" // a whole plan instead of its counts
-	CodePattern     = "SL4033" // a coverage pattern that cannot be used
 	CodeLink        = "SL4034" // a link that is not shown
 )
 
@@ -90,13 +89,6 @@ subscription. Above 20 this is a warning, above 150 an error.`,
 		Text: `GitLab wants the counts of a plan, {"create": 1, "update": 0, "delete": 0}, which its documentation makes with jq, and shows an error
 for a whole plan. Sluice counts the plan itself. Mind that a whole plan holds every value, also those of secrets.`,
 		Page: "OpenTofu integration in merge requests",
-	},
-	{
-		Code: CodePattern, Summary: "a coverage pattern cannot be used",
-		Text: `coverage: is a regular expression between slashes, in the syntax of RE2: no look-ahead, no back references. Flags stand inside it,
-as in /(?i)total: \d+%/. It is looked for in every line of the log; the last line that matches counts, of this line the last
-match, and of the match the last group, if it has groups; the first number there is the coverage.`,
-		Page: "GitLab CI/CD YAML syntax reference, coverage",
 	},
 	{
 		Code: CodeLink, Summary: "a link of an annotations report is not shown",

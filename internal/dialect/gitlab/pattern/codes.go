@@ -12,7 +12,6 @@ import (
 const (
 	CodeGlob    = "SL1121"
 	CodeSize    = "SL1122"
-	CodeOutside = "SL1123"
 	CodeRef     = "SL1124"
 	CodeRefPath = "SL1125"
 )
@@ -27,10 +26,6 @@ var Docs = []fault.Doc{
 	{
 		Code: CodeSize, Summary: "a path pattern is too large", Page: "CI/CD YAML syntax reference, rules:changes:paths",
 		Text: fmt.Sprintf("Sluice bounds a path pattern: %d bytes, and %d patterns of together %d bytes once its braces are written out. Each {a,b} multiplies their number. Write several patterns, or one with * in place of the braces.", MaxGlob, MaxAlternatives, MaxExpanded),
-	},
-	{
-		Code: CodeOutside, Summary: "a path pattern leaves the project", Page: "CI/CD YAML syntax reference, artifacts:paths",
-		Text: "Paths of artifacts and caches are relative to the project folder ($CI_PROJECT_DIR) and cannot name files outside of it. Copy the files into the project first.",
 	},
 	{
 		Code: CodeRef, Summary: "a regular expression of only or except is not valid", Page: "Deprecated keywords, only and except",

@@ -1,13 +1,11 @@
 package pattern_test
 
 import (
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/pattern"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"pgregory.net/rapid"
@@ -66,9 +64,6 @@ func TestLimits(t *testing.T) {
 		if g != nil || f == nil || f.Code != pattern.CodeSize || f.Severity != fault.Error {
 			t.Errorf("%s: %v", name, f)
 		}
-		if _, f := pattern.CompilePath(text, "", nowhere); !strings.HasSuffix(text, "{") && (f == nil || f.Code != pattern.CodeSize) {
-			t.Errorf("%s as a path: %v", name, f)
-		}
 	}
 	if _, f := pattern.Compile(strings.Repeat("{a,b}", 10), nowhere); f != nil {
 		t.Errorf("1024 alternatives: %v", f)
@@ -80,12 +75,8 @@ func TestHostilePatternsEnd(t *testing.T) {
 	long := strings.Repeat("a", 2000)
 	for _, text := range []string{strings.Repeat("*a", 500) + "*b", strings.Repeat("**/", 500) + "b", strings.Repeat("**/a*/", 300) + "b", strings.Repeat("?*", 1000) + "b"} {
 		g := glob(t, text)
-		p, f := pattern.CompilePath(text, "", nowhere)
-		if f != nil {
-			t.Fatal(f)
-		}
 		for _, file := range []string{long, strings.Repeat("aaa/", 500) + "a", strings.Repeat("a/", 1000)} {
-			if g.Match(file) || p.Match(file) || p.Covers(strings.TrimSuffix(file, "/")) {
+			if g.Match(file) {
 				t.Errorf("%.20s matches %.20s", text, file)
 			}
 		}
@@ -133,91 +124,6 @@ func TestExists(t *testing.T) {
 	}
 }
 
-func TestPathsOfArtifacts(t *testing.T) {
-	const project = "/builds/group/project"
-	for name, row := range map[string]struct{ paths, exclude, yes, no string }{
-		"extension at all depths":          {"foo/**/*.txt", "", "foo/file.txt foo/bar/file.txt foo/bar/baz/f.x.txt", "foo/file.txt.md file.txt"},
-		"with exclude":                     {"foo/**/*.txt", "foo/**/xfile.txt", "foo/file.txt", "foo/xfile.txt foo/bar/xfile.txt"},
-		"two slashes are one":              {"foo//*.txt", "", "foo/file.txt", "foo/bar/file.txt"},
-		"a folder is everything below":     {"target", "", "target/a target/x/y target", "targets other/target"},
-		"a folder with a slash":            {"./target/", "", "target/a target/.x/y", "targets"},
-		"a matched folder is everything":   {"build/*", "", "build/a build/x/y/z", "build"},
-		"trailing ** is everything below":  {"foo/**", "", "foo/a foo/bar/baz/x", "food root.txt"},
-		"everything":                       {".", "", "a a/b .x", ""},
-		"everything by **":                 {"**", "", "a a/b .x", ""},
-		"an exclude is not recursive":      {"binaries/", "binaries/x", "binaries/x/a", "binaries/x"},
-		"an exclude of all below":          {"binaries/", "binaries/**/*.o", "binaries/a.c", "binaries/a.o binaries/x/a.o"},
-		"all excluded":                     {"**", "**", "", "a a/b"},
-		"absolute in the project":          {project + "/out/*.bin", "", "out/a.bin", "out/x/a.bin a.bin"},
-		"out and back in":                  {"../project/foo/*.txt", "", "foo/a.txt", "foo/x/a.txt"},
-		"double slash and stars":           {"./foo/**//*/*.*", "", "foo/bar/f.bin foo/bar/baz/f.txt", "foo/f.txt"},
-		"braces":                           {"{bin,lib/**}/*.so", "", "bin/a.so lib/a.so lib/x/a.so", "bin/x/a.so"},
-		"the last level may be ** or a":    {"a/**/b/**", "", "a/b a/b/c a/x/b/y", "a/x"},
-		"escaped":                          {`a\[1\]`, "", "a[1] a[1]/x", "a1"},
-		"** as a part of a level is *":     {"a**/x", "", "a/x ab/x", "a/b/x"},
-		"a range that runs backwards":      {"[c-a]", "", "", "a b c"},
-		"a class with a minus and escapes": {`[a\-\]]x`, "", "ax -x ]x", `\x bx`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			include := []*pattern.Glob{nil, artifact(t, row.paths, project)}
-			var exclude []*pattern.Glob
-			if row.exclude != "" {
-				exclude = append(exclude, artifact(t, row.exclude, project))
-			}
-			for _, p := range strings.Fields(row.yes) {
-				if !pattern.Selects(include, exclude, p) {
-					t.Errorf("%s without %s leaves %s", row.paths, row.exclude, p)
-				}
-			}
-			for _, p := range strings.Fields(row.no) {
-				if pattern.Selects(include, exclude, p) {
-					t.Errorf("%s without %s takes %s", row.paths, row.exclude, p)
-				}
-			}
-		})
-	}
-}
-
-func artifact(t testing.TB, text, project string) *pattern.Glob {
-	t.Helper()
-	g, f := pattern.CompilePath(text, project, nowhere)
-	if f != nil {
-		t.Fatal(f)
-	}
-	return g
-}
-
-func TestPathsThatAreRefused(t *testing.T) {
-	at := fault.Place{File: ".gitlab-ci.yml", Line: 3, Column: 7}
-	for _, row := range []struct {
-		text, project, code string
-		severity            fault.Severity
-	}{
-		{"/etc/passwd", "/builds/p", pattern.CodeOutside, fault.Warning},
-		{"/etc/passwd", "", pattern.CodeOutside, fault.Warning},
-		{"../x", "/builds/p", pattern.CodeOutside, fault.Warning},
-		{"../x", "", pattern.CodeOutside, fault.Warning},
-		{"a/../../x", "", pattern.CodeOutside, fault.Warning},
-		{"..", "", pattern.CodeOutside, fault.Warning},
-		{"/builds/project2/x", "/builds/project", pattern.CodeOutside, fault.Warning},
-		{"/**/x", "/builds/p", pattern.CodeOutside, fault.Warning},
-		{"[a", "", pattern.CodeGlob, fault.Error},
-		{"{a,b", "", pattern.CodeGlob, fault.Error},
-		{"[]", "", pattern.CodeGlob, fault.Error},
-		{`a\`, "", pattern.CodeGlob, fault.Error},
-	} {
-		g, f := pattern.CompilePath(row.text, row.project, at)
-		if g != nil || f == nil || f.Code != row.code || f.Severity != row.severity || f.Place != at {
-			t.Errorf("%s in %q: %v", row.text, row.project, f)
-		}
-	}
-	for _, project := range []string{"/", "/builds/p"} {
-		if _, f := pattern.CompilePath("/builds/p/x", project, at); f != nil {
-			t.Errorf("in %s: %v", project, f)
-		}
-	}
-}
-
 var pieces = rapid.SampledFrom([]string{"a", "b", "ab", "*", "?", "/", ".", "[ab]", "[a-c]", "é", "x"})
 
 // The naive reference is a regular expression, made level by level.
@@ -244,43 +150,6 @@ func TestPropertyGlobIsItsRegularExpression(t *testing.T) {
 		}
 		if got, want := g.Match(name), regexp.MustCompile("^("+re.String()+")$").MatchString(name); got != want {
 			t.Fatalf("%q on %q: %v, want %v (%s)", text, name, got, want, &re)
-		}
-	})
-}
-
-func TestPropertyPathAgreesWithDoublestar(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		level := rapid.OneOf(rapid.Just("**"), rapid.SampledFrom([]string{"a{,b}", "{a,b}x", "{a,{b,ab}}*"}), rapid.Map(rapid.SliceOfN(pieces, 1, 4), func(s []string) string { return strings.ReplaceAll(strings.Join(s, ""), "/", "") }))
-		text := path.Clean(strings.Join(rapid.SliceOfN(level, 1, 4).Draw(t, "levels"), "/"))
-		name := path.Clean(strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "/", ".x", "é", "ab", "x"}), 1, 8).Draw(t, "path"), ""))
-		if strings.HasPrefix(name, "/") || text == "." || strings.HasPrefix(text, "..") || strings.HasPrefix(text, "/") || strings.HasSuffix(text, "*/**") {
-			t.Skip() // doublestar.Match has no opinion on "." and is of two minds about a/**/** on a and a*/** on a and ab
-		}
-		want, err := doublestar.Match(text, name)
-		g, f := pattern.CompilePath(text, "", nowhere)
-		if (err != nil) != (f != nil) {
-			t.Fatalf("%q: %v, doublestar says %v", text, f, err)
-		}
-		if f == nil && g.Match(name) != want {
-			t.Fatalf("%q on %q: %v, doublestar says %v", text, name, !want, want)
-		}
-	})
-}
-
-func TestPropertyCoversIsMatchOfAFolder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "*", "**", "[ab]", "a*"}), 1, 3).Draw(t, "levels"), "/")
-		name := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "ab", "c"}), 1, 4).Draw(t, "path"), "/")
-		g, f := pattern.CompilePath(text, "", nowhere)
-		if f != nil {
-			t.Fatal(f)
-		}
-		want := false
-		for p := name; p != "."; p = path.Dir(p) {
-			want = want || g.Match(p)
-		}
-		if g.Covers(name) != want {
-			t.Fatalf("%q covers %q: %v", text, name, !want)
 		}
 	})
 }
@@ -359,7 +228,7 @@ func TestRefMistakes(t *testing.T) {
 }
 
 func TestEveryCodeIsExplained(t *testing.T) {
-	for _, code := range []string{pattern.CodeGlob, pattern.CodeSize, pattern.CodeOutside, pattern.CodeRef, pattern.CodeRefPath} {
+	for _, code := range []string{pattern.CodeGlob, pattern.CodeSize, pattern.CodeRef, pattern.CodeRefPath} {
 		if !slices.ContainsFunc(pattern.Docs, func(d fault.Doc) bool { return d.Code == code && d.Summary != "" && d.Text != "" }) {
 			t.Errorf("%s has no explanation", code)
 		}
@@ -383,9 +252,6 @@ func FuzzCompile(f *testing.F) {
 			if pattern.Literal(text) && !strings.Contains(text, `\`) && g.Match(name) != (text == name) {
 				t.Fatalf("the name %q on %q: %v", text, name, g.Match(name))
 			}
-		}
-		if g, fault := pattern.CompilePath(text, "/p", nowhere); fault == nil && g.Match(name) && !g.Covers(name) {
-			t.Fatalf("%q matches %q and does not cover it", text, name)
 		}
 		if r, _ := pattern.CompileRef(text, nowhere); r != nil {
 			r.Match(pattern.Facts{Ref: name, Source: name})
