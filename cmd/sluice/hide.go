@@ -68,14 +68,14 @@ func (s shelf) SaveArtifacts(ctx context.Context, run, job string, a program.Sav
 }
 
 // SaveCache keeps a cache; see blob.Store.
-func (s shelf) SaveCache(ctx context.Context, key string, sel program.Select, root string) (program.Saved, error) {
-	return s.Store.SaveCache(ctx, unnamed(s.mask, key), sel, root)
+func (s shelf) SaveCache(ctx context.Context, a program.SaveCache, root string) (program.Saved, error) {
+	return s.Store.SaveCache(ctx, unnamed(s.mask, a.Key), a.Select, root)
 }
 
 // RestoreCache brings a cache back; see blob.Store.
-func (s shelf) RestoreCache(ctx context.Context, keys []string, root string) (string, int, error) {
-	names := make([]string, len(keys))
-	for i, key := range keys {
+func (s shelf) RestoreCache(ctx context.Context, a program.RestoreCache, root string) (string, int, error) {
+	names := make([]string, len(a.Keys))
+	for i, key := range a.Keys {
 		names[i] = unnamed(s.mask, key)
 	}
 	return s.Store.RestoreCache(ctx, names, root)

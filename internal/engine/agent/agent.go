@@ -19,8 +19,9 @@ type Work struct {
 	Key     string // the job's name as a file name, unique in the run
 	Attempt int
 	Job     *plan.Job
-	Scope   *plan.Plan // the plan that the job is part of
-	Inputs  []Input    // what the job takes over, in order
+	Scope   *plan.Plan       // the plan that the job is part of
+	Inputs  []Input          // what the job takes over, in order
+	Needs   []program.Before // the jobs that it names as needs, in order
 	Started time.Time
 	Manual  bool // a person played it
 }
@@ -39,14 +40,6 @@ type Dialect interface {
 	Program(w Work, paths program.Paths) (program.Program, error)
 }
 
-// Store keeps artifacts and caches. Job ids are those of the run.
-type Store interface {
-	SaveArtifacts(ctx context.Context, run, job string, a program.SaveArtifacts, root string) (program.Saved, error)
-	RestoreArtifacts(ctx context.Context, run, job, root string) (files int, err error)
-	SaveCache(ctx context.Context, key string, s program.Select, root string) (program.Saved, error)
-	RestoreCache(ctx context.Context, keys []string, root string) (found string, files int, err error)
-}
-
 // Log takes what a job writes.
 type Log interface {
 	program.Output
@@ -56,12 +49,21 @@ type Log interface {
 	Section(s program.Section) error
 }
 
-// Agent does work. The zero Default means an hour, as GitLab's projects have.
+// Agent does work. The zero Default means an hour, as GitLab's projects have. Of the ports from Actions on any may be
+// nil: an action that needs it fails then, and says what is missing.
 type Agent struct {
 	Executor func(*plan.Job) program.Executor
 	Dialect  Dialect
 	Store    Store
 	Default  time.Duration
+
+	Actions   Actions
+	Trees     Trees
+	Tools     Tools
+	Artifacts Artifacts
+	Services  Services
+	Digests   Digests
+
 	// Hurry, once closed, ends also what runs in any case (after_script). nil: never.
 	Hurry <-chan struct{}
 	// Keep says whether the workspace of a job that ended so stays.
@@ -110,6 +112,7 @@ func (a *Agent) Do(ctx context.Context, w Work, log Log) program.Result {
 	}
 	session := session{agent: a, work: w, host: host, log: log, job: jobCtx, outer: ctx}
 	result := session.drive()
+	session.end()
 	if result.Failure != "" && result.Failure != program.Canceled && a.Failed != nil {
 		a.Failed(ctx, w, session.env, host)
 	}

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/program"
@@ -18,6 +17,8 @@ type session struct {
 	job   context.Context // ends with the job's deadline or its cancel
 	outer context.Context // the cancel alone
 	env   []string        // of the last Exec, for a shell in the failed job
+
+	served bool // the services are up, and have to be ended
 }
 
 // drive asks the program for actions until it has no more.
@@ -59,8 +60,8 @@ func (s *session) act(action program.Action) program.Outcome {
 	switch a := action.(type) {
 	case program.Exec:
 		return s.exec(a)
-	case program.Files:
-		return s.outcome(s.job, s.write(a))
+	case program.Contain:
+		return s.contain(a)
 	case program.Mask:
 		s.log.Mask(a.Values)
 		return program.Outcome{}
@@ -74,8 +75,10 @@ func (s *session) act(action program.Action) program.Outcome {
 		return s.outcome(s.job, s.log.Section(a))
 	case program.ReadFiles:
 		return s.read(a)
-	default:
+	case program.RestoreCache, program.RestoreArtifacts, program.SaveCache, program.SaveArtifacts:
 		return s.store(action)
+	default:
+		return s.fetch(action)
 	}
 }
 
@@ -96,7 +99,29 @@ func (s *session) exec(e program.Exec) program.Outcome {
 	ctx, release := s.agent.hurried(ctx)
 	defer release()
 	s.env = e.Env
-	exit, err := s.host.Exec(ctx, e, s.log)
+	exit, err := s.through(e.Lens, func(out program.Output) (int, error) { return s.host.Exec(ctx, e, out) })
+	return s.ended(ctx, exit, err)
+}
+
+// contain runs a container beside the job, where the job's host can.
+func (s *session) contain(c program.Contain) program.Outcome {
+	if err := s.job.Err(); err != nil && !c.Always {
+		return s.outcome(s.job, err)
+	}
+	host, can := s.host.(Container)
+	if !can {
+		return missing(c)
+	}
+	ctx, stop := s.context(c.Timeout)
+	defer stop()
+	ctx, release := s.agent.hurried(ctx)
+	defer release()
+	exit, err := s.through(c.Lens, func(out program.Output) (int, error) { return host.Contain(ctx, c, out) })
+	return s.ended(ctx, exit, err)
+}
+
+// ended is how a step went that was started.
+func (s *session) ended(ctx context.Context, exit int, err error) program.Outcome {
 	if err != nil {
 		return s.outcome(ctx, err)
 	}
@@ -111,87 +136,10 @@ func (s *session) exec(e program.Exec) program.Outcome {
 	return program.Outcome{}
 }
 
-// write puts file variables into the job's private folder.
-func (s *session) write(f program.Files) error {
-	root, err := os.OpenRoot(s.host.Paths().Private)
-	if err != nil {
-		return fmt.Errorf("open the job's private folder: %w", err)
-	}
-	defer root.Close()
-	for _, file := range f.Files {
-		if err := root.WriteFile(file.Name, []byte(file.Content), 0o600); err != nil {
-			return fmt.Errorf("write the file variable %s: %w", file.Name, err)
-		}
-	}
-	return nil
-}
-
 func (s *session) say(a program.Say) error {
 	text := a.Text
 	if a.Warning {
 		text = "WARNING: " + text
 	}
 	return s.log.Write(program.System, []byte(text))
-}
-
-// store carries out what concerns artifacts and caches. What is saved is saved also after a cancel; nothing is restored
-// then, because no script will see it.
-func (s *session) store(action program.Action) program.Outcome {
-	root := s.host.Paths().Workspace
-	switch a := action.(type) {
-	case program.RestoreCache:
-		return s.restoreCache(a, root)
-	case program.RestoreArtifacts:
-		return s.restoreArtifacts(a, root)
-	}
-	ctx, stop := s.context(0)
-	defer stop()
-	ctx, release := s.agent.hurried(ctx)
-	defer release()
-	switch a := action.(type) {
-	case program.SaveCache:
-		saved, err := s.agent.Store.SaveCache(ctx, a.Key, a.Select, root)
-		return s.saved(ctx, saved, err)
-	case program.SaveArtifacts:
-		saved, err := s.agent.Store.SaveArtifacts(ctx, s.work.Run, s.work.ID, a, root)
-		return s.saved(ctx, saved, err)
-	default:
-		return program.Outcome{Failure: program.SystemFailure, Message: fmt.Sprintf("this agent cannot do %T", action)}
-	}
-}
-
-func (s *session) restoreCache(a program.RestoreCache, root string) program.Outcome {
-	if err := s.job.Err(); err != nil {
-		return s.outcome(s.job, err)
-	}
-	found, n, err := s.agent.Store.RestoreCache(s.job, a.Keys, root)
-	o := s.outcome(s.job, err)
-	o.Text, o.Count = found, n
-	return o
-}
-
-func (s *session) restoreArtifacts(a program.RestoreArtifacts, root string) program.Outcome {
-	total := 0
-	for _, job := range a.Jobs {
-		if err := s.job.Err(); err != nil {
-			return s.outcome(s.job, err)
-		}
-		n, err := s.agent.Store.RestoreArtifacts(s.job, s.work.Run, job, root)
-		if err != nil {
-			return s.outcome(s.job, fmt.Errorf("restore the artifacts of %s: %w", job, err))
-		}
-		total += n
-	}
-	return program.Outcome{Count: total}
-}
-
-func (s *session) saved(ctx context.Context, saved program.Saved, err error) program.Outcome {
-	for _, pattern := range saved.Unmet {
-		if err := s.say(program.Say{Text: pattern + ": no matching files", Warning: true}); err != nil {
-			return s.outcome(ctx, err)
-		}
-	}
-	o := s.outcome(ctx, err)
-	o.Count, o.Text = saved.Files, saved.Skipped
-	return o
 }

@@ -179,12 +179,12 @@ func (s store) RestoreArtifacts(_ context.Context, run, job, _ string) (int, err
 	return 3, s.w.storeErr
 }
 
-func (s store) SaveCache(_ context.Context, key string, _ program.Select, _ string) (program.Saved, error) {
-	s.w.note("save cache %s", key)
+func (s store) SaveCache(_ context.Context, a program.SaveCache, _ string) (program.Saved, error) {
+	s.w.note("save cache %s", a.Key)
 	return program.Saved{Skipped: "no files"}, s.w.storeErr
 }
 
-func (s store) RestoreCache(_ context.Context, keys []string, _ string) (string, int, error) {
-	s.w.note("restore cache %s", keys)
-	return keys[0], 5, s.w.storeErr
+func (s store) RestoreCache(_ context.Context, a program.RestoreCache, _ string) (string, int, error) {
+	s.w.note("restore cache %s", a.Keys)
+	return a.Keys[0], 5, s.w.storeErr
 }
