@@ -1,0 +1,2 @@
+// Package tool finds the tools of this machine.
+package tool
