@@ -16,6 +16,13 @@ const (
 	CodeService     = "SL2013" // a service does not come up
 	CodePolicy      = "SL2014" // an unknown pull policy
 	CodeRemoteHost  = "SL2015" // the engine is on another machine
+	CodeProgram     = "SL2030" // a program that a step names is not there
+	CodeOption      = "SL2016" // an option of a container that is not understood or not allowed
+	CodeVolume      = "SL2017" // a volume that cannot be had
+	CodePort        = "SL2018" // a port that cannot be published
+	CodeUnhealthy   = "SL2019" // a service's own check says that it does not work
+	CodeBuild       = "SL2020" // an action's image cannot be built
+	CodeNode        = "SL2021" // no Node in the container, and this machine's does not run there
 )
 
 // Docs explains the codes.
@@ -42,7 +49,7 @@ var Docs = []fault.Doc{
 	},
 	{
 		Code: CodeFolder, Summary: "a step asks for a folder outside of its project",
-		Text: "A step's working folder is relative to the project folder and stays inside it.",
+		Text: "A step's working folder is relative to the project folder and stays inside it, or is an absolute path in the project folder or the job's folder for temporary files. A step's commands may `cd` wherever they like.",
 	},
 	{
 		Code: CodeEngine, Summary: "no container engine answers",
@@ -71,5 +78,40 @@ var Docs = []fault.Doc{
 	{
 		Code: CodeRemoteHost, Summary: "the engine is on another machine",
 		Text: "Jobs work in folders of this machine that the engine brings into their containers. An engine on another machine does not see them.",
+	},
+	{
+		Code: CodeOption, Summary: "an option of a container cannot be taken",
+		Text: "`options` of a job's container or service holds flags of `docker create`, and nothing else. Flags that it does not know are refused, and so are --network and, for the job's own container, --entrypoint, as on GitHub. Put double quotes around values with blanks.",
+		Page: "Workflow syntax for GitHub Actions, jobs.<job_id>.container.options",
+	},
+	{
+		Code: CodeVolume, Summary: "a volume of a container cannot be had",
+		Text: "A volume is source:target with an absolute path or a volume's name as its source, or a target alone. Volumes with a name are made for the job and removed with it, as on a fresh runner; the volumes of this machine that bear the same name are not touched.",
+		Page: "Workflow syntax for GitHub Actions, jobs.<job_id>.container.volumes",
+	},
+	{
+		Code: CodePort, Summary: "a port of a container cannot be published",
+		Text: "A port is 80, 8080:80, 8080:80/udp or 127.0.0.1:8080:80. Ports that name no address are published on the loopback address of this machine only. A port that another program holds cannot be taken: give only the container's port, and ask `job.services.<name>.ports` for the one that was free.",
+		Page: "Workflow syntax for GitHub Actions, jobs.<job_id>.services.<service_id>.ports",
+	},
+	{
+		Code: CodeUnhealthy, Summary: "a service is not healthy",
+		Text: "The service has a health check (of its image, or --health-cmd in its options) and the check has failed as often as it may. The job ends, as on GitHub. The service's own output is shown.",
+		Page: "Workflow syntax for GitHub Actions, jobs.<job_id>.services.<service_id>.options",
+	},
+	{
+		Code: CodeBuild, Summary: "the image of a Docker action cannot be built",
+		Text: "The action's Dockerfile is built by the engine; what it said is shown above. A Dockerfile that needs BuildKit (RUN --mount, COPY --chmod, here-documents) is built by the docker command with its buildx plugin, where this machine has both.",
+		Page: "Dockerfile support for GitHub Actions",
+	},
+	{
+		Code: CodeNode, Summary: "there is no Node for JavaScript actions in the container",
+		Text: "JavaScript actions run in the job's container with its own node, else with the one of this machine, which is brought in. Neither runs there. Use an image that has node, or install Node on this machine.",
+		Page: "About custom actions",
+	},
+	{
+		Code: CodeProgram, Summary: "a program that a step names is not there",
+		Text: "A step names the program that runs it: a shell of its own (`shell: pwsh`), or the node of a JavaScript action. It is looked for in the PATH that the step has, and was not found there. Install it, or let the job run in an image that has it.",
+		Page: "Workflow syntax for GitHub Actions, jobs.<job_id>.steps[*].shell",
 	},
 }

@@ -35,11 +35,16 @@ const (
 	Err = 1
 )
 
-// NewOrder begins the output of a script: the first command is told at once.
+// NewOrder begins the output of a script: the first command is told at once; all are where no marks are between them.
 func NewOrder(s *Script, out program.Output) (*Order, error) {
 	o := &Order{script: s, mark: []byte(s.mark), out: out, ends: [2]end{{stream: program.Stdout}, {stream: program.Stderr}}}
-	if len(s.Echo) > 0 {
-		return o, o.echo(0)
+	for i := range s.Echo {
+		if i > 0 && s.mark != "" {
+			break
+		}
+		if err := o.echo(i); err != nil {
+			return o, err
+		}
 	}
 	return o, nil
 }

@@ -90,3 +90,43 @@ func BenchmarkLines(b *testing.B) {
 		x.Close(b.Context())
 	})
 }
+
+// BenchmarkSteps compares two hundred steps of one job, each a file that a shell with arguments runs or a program of its
+// own, with a loop that starts as many shells.
+func BenchmarkSteps(b *testing.B) {
+	const steps = 200
+	b.Run("bare", func(b *testing.B) {
+		for b.Loop() {
+			for range steps {
+				if err := exec.Command("bash", "-e", "-c", "echo hello").Run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+	for name, e := range map[string]program.Exec{
+		"files":    {Shell: "bash -e {0}", Ext: ".sh", Lines: []string{"echo hello"}, Env: env, Quiet: true},
+		"programs": {Argv: []string{"bash", "-e", "-c", "echo hello"}, Env: env},
+	} {
+		b.Run(name, func(b *testing.B) {
+			x := shell.New(shell.Config{Dir: filepath.Join(b.TempDir(), "work"), Source: executortest.Source{}})
+			for b.Loop() {
+				h, err := x.Open(b.Context(), program.Order{Key: "a"}, discard{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for range steps {
+					if exit, err := h.Exec(b.Context(), e, discard{}); exit != 0 || err != nil {
+						b.Fatal(exit, err)
+					}
+				}
+				if err := h.Close(b.Context(), false); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := x.Close(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}

@@ -4,11 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
 // shells are where GitLab's runner looks for one, in its order.
@@ -38,22 +40,29 @@ var findShell = sync.OnceValues(func() (string, error) {
 
 func isBash(path string) bool { return strings.HasPrefix(filepath.Base(path), "bash") }
 
-// lookPath finds a program in the PATH that the step has, not in ours.
-func lookPath(name string, env []string) (string, error) {
+// lookPath finds a program in the PATH that the step has, not in ours. dir is the step's folder.
+func lookPath(name string, env []string, dir string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
 	}
-	for _, kv := range env {
+	for _, kv := range slices.Backward(env) { // the last one counts
 		list, ok := strings.CutPrefix(kv, "PATH=")
 		if !ok {
 			continue
 		}
-		for _, dir := range filepath.SplitList(list) {
-			path := filepath.Join(dir, name)
+		for _, folder := range filepath.SplitList(list) {
+			if !filepath.IsAbs(folder) {
+				folder = filepath.Join(dir, folder)
+			}
+			path := filepath.Join(folder, name)
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 				return path, nil
 			}
 		}
+		break
 	}
-	return "", fault.New(executor.CodeNoShell, "the shell %q is not in the job's PATH", name)
+	return "", &program.Error{
+		Failure: program.UnmetPrerequisites,
+		Err:     fault.New(executor.CodeProgram, "the program %q is not in the step's PATH", name).WithHint("is it installed on this machine?"),
+	}
 }

@@ -43,23 +43,24 @@ func (h *host) Exec(ctx context.Context, e program.Exec, out program.Output) (in
 	if err := context.Cause(ctx); err != nil {
 		return 0, stopped(ctx, err)
 	}
-	if !filepath.IsLocal(e.Dir) && e.Dir != "" {
-		return 0, &program.Error{Failure: program.ConfigurationFailed, Err: fault.New(executor.CodeFolder, "the folder %q lies outside of the project", e.Dir)}
+	dir, _, err := executor.Dir(h.Paths(), e.Dir)
+	if err != nil {
+		return 0, err
 	}
 	r, err := newRun(h, e, out)
 	if err != nil {
 		return 0, systemFailure(err)
 	}
 	defer r.close()
-	if err := h.start(r, e); err != nil {
+	if err := h.start(r, e, dir); err != nil {
 		return 0, systemFailure(err)
 	}
 	return r.wait(ctx, e.Timeout)
 }
 
-// start composes the step's script and starts its shell.
-func (h *host) start(r *run, e program.Exec) error {
-	argv, s, err := h.command(r, e)
+// start composes the step's script and starts its shell, or the program that the step names.
+func (h *host) start(r *run, e program.Exec, dir string) error {
+	argv, s, err := h.command(r, e, dir)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,6 @@ func (h *host) start(r *run, e program.Exec) error {
 	if r.order, err = script.NewOrder(s, r.out); err != nil {
 		return err
 	}
-	dir := filepath.Join(h.folder.Workspace, e.Dir)
 	if err := r.start(argv, env, dir); err != nil {
 		return explain(err, argv, env, dir)
 	}
@@ -92,26 +92,27 @@ func (h *host) environment(step []string) []string {
 }
 
 // command is what to start: the shell with the script as an argument, or as a file where it is long or where the
-// step names a shell of its own.
-func (h *host) command(r *run, e program.Exec) ([]string, *script.Script, error) {
-	shell, own := h.shell, strings.Fields(e.Shell)
-	posix := true
+// step names a shell of its own; or the program of Argv.
+func (h *host) command(r *run, e program.Exec, dir string) ([]string, *script.Script, error) {
+	if len(e.Argv) > 0 {
+		path, err := lookPath(e.Argv[0], e.Env, dir)
+		return append([]string{path}, e.Argv[1:]...), &script.Script{}, err
+	}
+	shell, own := h.shell, script.Split(e.Shell)
 	if len(own) > 0 {
-		name := strings.TrimSuffix(filepath.Base(own[0]), ".exe")
-		posix = len(own) == 1 && (isBash(name) || name == "sh" || name == "dash" || name == "ash")
 		var err error
-		if shell, err = lookPath(own[0], e.Env); err != nil {
+		if shell, err = lookPath(own[0], e.Env, dir); err != nil {
 			return nil, nil, err
 		}
-	}
-	if !posix {
-		return h.foreign(shell, own[1:], e)
+		if name := strings.TrimSuffix(filepath.Base(own[0]), ".exe"); len(own) > 1 || !isBash(name) && name != "sh" && name != "dash" && name != "ash" {
+			return h.foreign(shell, own[1:], e)
+		}
 	}
 	s := script.Compose(e.Lines, script.Options{Bash: isBash(shell), Quiet: e.Quiet, Out: quoted(r.outPath), Err: quoted(r.errPath), Nonce: script.Nonce()})
 	if len(s.Text) <= argLimit {
 		return []string{shell, "-c", s.Text}, s, nil
 	}
-	file, err := h.write(s.Text)
+	file, err := h.write(s.Text, "")
 	return []string{shell, "-c", ". " + script.Quote(file)}, s, err
 }
 
@@ -122,28 +123,17 @@ func quoted(path string) string {
 	return script.Quote(path)
 }
 
-// foreign runs the commands as one file by a program that is no POSIX shell; {0} in its arguments stands for the file. All
-// commands are told before it starts.
+// foreign runs the commands as one file by a program that is no POSIX shell, or a shell with arguments of its own; {0} in
+// these stands for the file. All commands are told before it starts.
 func (h *host) foreign(shell string, args []string, e program.Exec) ([]string, *script.Script, error) {
-	s := &script.Script{Text: strings.Join(e.Lines, "\n") + "\n"}
-	if !e.Quiet {
-		s.Echo = []string{script.Compose([]string{s.Text}, script.Options{}).Echo[0]}
-	}
-	file, err := h.write(s.Text)
-	argv, placed := []string{shell}, false
-	for _, a := range args {
-		placed = placed || strings.Contains(a, "{0}")
-		argv = append(argv, strings.ReplaceAll(a, "{0}", file))
-	}
-	if !placed {
-		argv = append(argv, file)
-	}
-	return argv, s, err
+	s := script.Whole(e.Lines, e.Quiet)
+	file, err := h.write(s.Text, e.Ext)
+	return append([]string{shell}, script.Place(args, file)...), s, err
 }
 
-func (h *host) write(text string) (string, error) {
+func (h *host) write(text, ext string) (string, error) {
 	h.scripts++
-	file := filepath.Join(h.folder.Private, ".script-"+strconv.Itoa(h.scripts))
+	file := filepath.Join(h.folder.Private, ".script-"+strconv.Itoa(h.scripts)+filepath.Base("x" + ext)[1:])
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", executor.Unwritable(err)
 	}
@@ -167,7 +157,7 @@ func explain(err error, argv, env []string, dir string) error {
 	if _, e := os.Stat(dir); e != nil {
 		return fault.New(executor.CodeFolder, "the step's folder is not there: %v", e)
 	}
-	return fault.New(executor.CodeStart, "the shell %s cannot be started: %v", argv[0], err)
+	return fault.New(executor.CodeStart, "%s cannot be started: %v", argv[0], err)
 }
 
 func systemFailure(err error) error {

@@ -280,7 +280,7 @@ func TestOtherShells(t *testing.T) {
 			t.Errorf("%s: %v, %s", name, err, r)
 		}
 	}
-	if _, err := h.Exec(t.Context(), program.Exec{Shell: "no-such-shell", Env: env}, &executortest.Recorder{}); fault.CodeOf(err) != executor.CodeNoShell {
+	if _, err := h.Exec(t.Context(), program.Exec{Shell: "no-such-shell", Env: env}, &executortest.Recorder{}); fault.CodeOf(err) != executor.CodeProgram {
 		t.Errorf("got %v", err)
 	}
 }
