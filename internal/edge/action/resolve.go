@@ -25,56 +25,47 @@ const maxMetadata = 8 << 20
 
 // Resolve brings an action into a job: into _actions/owner/repo/ref of its private folder, a copy that steps may change
 // without changing what other jobs get. An action that the job has already is not copied again. The outcome is what
-// program.Resolve describes; Files' paths are relative to the repository. What a person can mend is in the outcome
-// (MissingDependency, or DataIntegrity for a cached action that was changed), an error is the machinery's.
+// program.Resolve describes, with the metadata file by its name alone. Actions of the workspace (Repository "") are the
+// agent's own part. The error wraps a *program.Error: UnmetPrerequisites where something is missing, DataIntegrity for
+// a cached action that was changed.
 func (s *Sources) Resolve(ctx context.Context, r program.Resolve, paths program.Paths) (program.Outcome, error) {
-	folder, seen, at := paths.Workspace, paths.JobWorkspace, "."
-	revision, where := "", path.Join(paths.JobWorkspace, r.Path)
 	inner, err := innerPath(r)
 	if err != nil {
-		return told(err)
+		return program.Outcome{}, failed(err)
 	}
-	if r.Repository != "" {
-		folder, seen, at = paths.Private, paths.JobPrivate, "_actions/"+r.Repository+"/"+r.Ref
-		f, err := s.bring(ctx, r, paths.Private, at)
-		if err != nil {
-			return told(err)
-		}
-		revision, where = cmp.Or(f.Commit, f.Digest), Name{r.Repository, r.Path, r.Ref}.String()+" ("+f.From+")"
+	at := "_actions/" + r.Repository + "/" + r.Ref
+	f, err := s.bring(ctx, r, paths.Private, at)
+	if err != nil {
+		return program.Outcome{}, failed(err)
 	}
 	at = path.Join(at, inner)
-	file, err := readMetadata(folder, at)
+	file, err := readMetadata(paths.Private, at)
+	if err == nil && file == nil {
+		err = fault.New(CodeNoAction, "there is no action.yml, action.yaml or Dockerfile in %s (%s)", Name{r.Repository, r.Path, r.Ref}, f.From)
+	}
 	if err != nil {
-		return told(err)
+		return program.Outcome{}, failed(err)
 	}
-	if file == nil {
-		hint := ""
-		if r.Repository == "" {
-			hint = "; was actions/checkout run before it?"
-		}
-		return told(fault.New(CodeNoAction, "there is no action.yml, action.yaml or Dockerfile in %s%s", where, hint))
-	}
-	file.Path = path.Join(inner, file.Path)
 	return program.Outcome{
-		Text: path.Join(seen, at), Values: []string{filepath.Join(folder, filepath.FromSlash(at)), revision},
+		Text: path.Join(paths.JobPrivate, at), Values: []string{filepath.Join(paths.Private, filepath.FromSlash(at)), cmp.Or(f.Commit, f.Digest)},
 		Files: []program.FoundFile{*file},
 	}, nil
 }
 
-// told puts a fault into the outcome: it fails the step, and the job's other steps may still run.
-func told(err error) (program.Outcome, error) {
+// failed says of what kind a fault of ours is; other errors are the machinery's.
+func failed(err error) error {
 	f, ok := errors.AsType[*fault.Fault](err)
 	if !ok {
-		return program.Outcome{}, err
+		return err
 	}
-	failure := program.MissingDependency
+	kind := program.UnmetPrerequisites
 	if f.Code == CodeTampered || f.Code == CodeUnsafe {
-		failure = program.DataIntegrity
+		kind = program.DataIntegrity
 	}
-	return program.Outcome{Failure: failure, Message: f.Error()}, nil
+	return &program.Error{Failure: kind, Err: f}
 }
 
-// innerPath is the folder of the action in its repository or workspace.
+// innerPath is the folder of the action in its repository.
 func innerPath(r program.Resolve) (string, error) {
 	p := path.Clean(strings.TrimLeft(filepath.ToSlash(r.Path), "/"))
 	if p == ".." || strings.HasPrefix(p, "../") || strings.ContainsRune(p, 0) {
