@@ -220,7 +220,7 @@ func (s *Store) Check(ctx context.Context, n New) error {
 		return err
 	}
 	for _, old := range all {
-		if old.Name == n.Name && !n.replaces(old) {
+		if old.Name == n.Name && !n.Replaces(old) {
 			return exists(n.Name)
 		}
 	}
@@ -230,7 +230,8 @@ func (s *Store) Check(ctx context.Context, n New) error {
 	return nil
 }
 
-func (n New) replaces(old Info) bool {
+// Replaces says whether the artifact takes the place of an earlier one of its name.
+func (n New) Replaces(old Info) bool {
 	return n.Overwrite || old.Job == n.Job && old.Attempt < n.Attempt || old.expired()
 }
 
@@ -291,7 +292,7 @@ func (s *Store) keep(n New, fresh string, info Info) (Info, error) {
 		old, file, openErr := s.open(dir)
 		if openErr == nil {
 			file.Close()
-			if !n.replaces(old) {
+			if !n.Replaces(old) {
 				return Info{}, exists(n.Name)
 			}
 		}
