@@ -11,6 +11,7 @@ func (s *step) retry(n *node, f event.Fact) error {
 		return fault.New(CodeMove, "%s: what the job became is not over", about(f))
 	}
 	s.r.drop(n)
+	n.unbind()
 	s.ready(n, Change{Reason: f.Reason, By: f.By})
 	s.revive(n)
 	return nil
@@ -29,6 +30,7 @@ func (s *step) retryAll() {
 			switch {
 			case n.class == absent || n.forced:
 			case (n.status == Failed || n.status == Canceled) && n.child == nil:
+				n.unbind()
 				s.move(n, Change{To: Created, Allowed: n.plan.AllowFailure.Any})
 				back = append(back, n)
 			case n.status == Skipped && n.child == nil:

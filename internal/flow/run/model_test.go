@@ -39,6 +39,8 @@ func newModel(p *plan.Plan, o run.Options) *model {
 		mj := &mjob{Job: j, stage: slices.Index(p.Stages, j.Stage), status: run.Created, allowed: j.AllowFailure.Any}
 		if o.Choice != nil && !o.Choice.Selected[j.ID] {
 			mj.out, mj.forced, mj.status = true, true, run.Skipped
+		} else if j.When == plan.Never {
+			mj.forced, mj.status = true, run.Skipped
 		}
 		m.jobs = append(m.jobs, mj)
 	}
@@ -322,8 +324,25 @@ func (m *model) finish(j *mjob, f event.Fact) {
 	default:
 		j.status = run.Failed
 		j.allowed = j.AllowFailure.Any || f.Exit != nil && slices.Contains(j.AllowFailure.ExitCodes, *f.Exit)
+		if !j.allowed {
+			m.failFast(j)
+		}
 		if !j.allowed && m.p.Cancel != nil && m.p.Cancel.OnJobFailure == "all" && !m.canceled {
 			m.cancel()
+		}
+	}
+}
+
+// failFast stops the other legs of a matrix.
+func (m *model) failFast(j *mjob) {
+	for _, leg := range m.jobs {
+		if j.Strategy == nil || !j.Strategy.FailFast || leg == j || leg.Strategy == nil || leg.Strategy.Set != j.Strategy.Set {
+			continue
+		}
+		if leg.status == run.Running {
+			leg.canceling = true
+		} else if !leg.status.Over() {
+			leg.status = run.Canceled
 		}
 	}
 }

@@ -42,8 +42,14 @@ func drawPlan(t *rapid.T, late bool) *plan.Plan {
 				}
 			}
 		}
+		if rapid.IntRange(0, 9).Draw(t, "never") == 0 {
+			j.When = plan.Never
+		}
+		if rapid.IntRange(0, 2).Draw(t, "leg") == 0 {
+			j.Strategy = &plan.Strategy{Set: rapid.SampledFrom([]string{"m", "n"}).Draw(t, "set"), FailFast: rapid.Bool().Draw(t, "fast")}
+		}
 		if late && rapid.IntRange(0, 2).Draw(t, "late") == 0 {
-			j.Late = &plan.Late{Kind: rapid.SampledFrom([]string{"child", "expand"}).Draw(t, "kind"), Wait: rapid.Bool().Draw(t, "wait"), Mirror: rapid.Bool().Draw(t, "mirror")}
+			j.Late = &plan.Late{Kind: rapid.SampledFrom([]string{"child", "expand", "self"}).Draw(t, "kind"), Wait: rapid.Bool().Draw(t, "wait"), Mirror: rapid.Bool().Draw(t, "mirror")}
 		}
 		p.Jobs = append(p.Jobs, j)
 	}
@@ -205,9 +211,11 @@ func TestEveryRunComesToItsEnd(t *testing.T) {
 			switch {
 			case step == cancel:
 				more, err = r.Apply(event.Fact{At: at, Kind: event.Canceled})
-			case j.Status == run.Pending && j.Late:
+			case j.Status == run.Pending && j.Plan.Late != nil:
 				b := run.Bound{Skip: "no"}
-				if depth < 4 && rapid.IntRange(0, 4).Draw(t, "bind") > 0 {
+				if j.Plan.Late.Kind == run.Self && rapid.IntRange(0, 4).Draw(t, "bind") > 0 {
+					b = drawSelf(t, j)
+				} else if depth < 4 && j.Late && rapid.IntRange(0, 4).Draw(t, "bind") > 0 {
 					depth++
 					b = run.Bound{Plan: drawPlan(t, true)}
 				}
@@ -256,6 +264,14 @@ func TestEveryRunComesToItsEnd(t *testing.T) {
 			}
 		}
 	})
+}
+
+// drawSelf makes a job of kind "self" concrete.
+func drawSelf(t *rapid.T, j run.Job) run.Bound {
+	p := drawPlan(t, false)
+	b := p.Jobs[0]
+	b.Name = "bound " + j.Plan.Name
+	return run.Bound{Job: b}
 }
 
 func children(r *run.Run, id string) (out []run.Job) {
@@ -309,10 +325,14 @@ func TestRunsWithChildrenAreRestored(t *testing.T) {
 			was := dump(r)
 			var more []run.Change
 			var err error
-			late := slices.DeleteFunc(r.Jobs(), func(j run.Job) bool { return !j.Late || j.Status != run.Pending })
+			late := slices.DeleteFunc(r.Jobs(), func(j run.Job) bool { return j.Plan.Late == nil || j.Status != run.Pending })
 			if len(late) > 0 && depth < 6 && rapid.Bool().Draw(t, "bind") {
 				depth++
-				more, err = r.Bind(late[0].ID, run.Bound{Plan: drawPlan(t, true)}, at)
+				b := run.Bound{Plan: drawPlan(t, true)}
+				if late[0].Plan.Late.Kind == run.Self {
+					b = drawSelf(t, late[0])
+				}
+				more, err = r.Bind(late[0].ID, b, at)
 			} else {
 				more, err = r.Apply(drawFact(t, r, at))
 			}

@@ -75,13 +75,20 @@ func (r *Run) replay(c Change) error {
 		return fault.New(CodeRestore, "job %q cannot go from %s to %s", c.Job, c.From, c.To)
 	case c.To == Delayed && c.Until == nil:
 		return fault.New(CodeRestore, "job %q is delayed without a time", c.Job)
-	case c.Bound != nil && (!n.late() || c.Bound.Plan == nil || n.child != nil):
+	case c.Bound != nil && (!n.late() || n.child != nil || (c.Bound.Job != nil) != n.self() || c.Bound.Job == nil && c.Bound.Plan == nil):
 		return fault.New(CodeRestore, "job %q cannot be bound", c.Job)
 	}
 	if c.To == Pending && c.From.Over() {
 		r.drop(n) // another attempt of a late job
 	}
-	if c.Bound != nil {
+	if (c.To == Pending || c.To == Created) && c.From.Over() {
+		n.unbind()
+	}
+	switch {
+	case c.Bound == nil:
+	case c.Bound.Job != nil:
+		n.become(n.concrete(c.Bound.Job))
+	default:
 		r.bear(n, *c.Bound)
 	}
 	n.record(c)

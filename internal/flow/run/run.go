@@ -39,13 +39,13 @@ type Change struct {
 	Allowed bool       `json:"allowed,omitempty"`
 	Forced  bool       `json:"forced,omitempty"` // skipped for good, whatever becomes of the others
 	Retry   bool       `json:"retry,omitempty"`  // another attempt begins: To is pending, Attempt the new one
-	Bind    bool       `json:"bind,omitempty"`   // ask the dialect for what the job becomes, then call Bind
+	Bind    bool       `json:"bind,omitempty"`   // ask the dialect for what the job becomes, then call Bind; nothing of it is to be started
 	Cancel  bool       `json:"cancel,omitempty"` // stop the running attempt and what the job became; From and To are the same
 	Child   bool       `json:"child,omitempty"`  // with Cancel: only what the job became stops
-	Bound   *Bound     `json:"bound,omitempty"`  // what a late job became; its jobs exist from here on
+	Bound   *Bound     `json:"bound,omitempty"`  // what a late job became; its jobs exist from here on. To is pending where it became itself
 }
 
-// Bound is what a late job became: a plan of its own, or the reason why there is none.
+// Bound is what a late job became: a plan of its own, itself made concrete, or the reason why there is none.
 type Bound struct {
 	Plan   *plan.Plan   `json:"plan,omitempty"`
 	Choice *plan.Choice `json:"choice,omitempty"` // only these of the plan's jobs; nil means all
@@ -57,7 +57,7 @@ type Bound struct {
 // Job is a job's state as seen from outside.
 type Job struct {
 	ID         string     // in the run: of a child's job parentID/childID
-	Plan       *plan.Job  // as compiled
+	Plan       *plan.Job  // as compiled; of a job of kind "self" what it was bound to, once it was
 	Scope      *plan.Plan // the plan that it is part of
 	Parent     string     // ID of the late job that it came from, "" in the root
 	Status     Status
@@ -68,7 +68,7 @@ type Job struct {
 	Allowed    bool      // failing or canceled, it does not fail the pipeline; manual, it does not block
 	Canceling  bool      // running, and told to stop
 	Unselected bool      // left out by the choice
-	Late       bool      // is, or is to become, other jobs: nothing of its own runs
+	Late       bool      // is, or is to become, other jobs: nothing of its own runs. Not so for the kind "self"
 	Until      time.Time // when a delayed job starts
 	Since      time.Time // when it came into its state; zero as long as nothing happened to it
 	Queued     time.Time // when the present attempt became pending

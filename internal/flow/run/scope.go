@@ -8,12 +8,14 @@ import (
 
 // node is a job in a run.
 type node struct {
-	plan   *plan.Job
+	plan   *plan.Job // as it is to run: of a job that was bound to itself what it became
+	asked  *plan.Job // as compiled
 	id     string
 	scope  *scope
 	seq    int // place in the run, for order
 	stage  int
-	named  bool // chosen by name
+	named  bool   // chosen by name
+	set    string // the matrix that it is noted in as a leg
 	before []*node
 	after  []*node // jobs that name this one among their needs
 	needs  counts  // what became of before
@@ -46,7 +48,8 @@ type scope struct {
 	front    int    // the first stage that has not been passed: all before it are decided, or were once
 	bad      *node  // the first job that failed or was canceled, for the reason given to later ones
 	canceled bool
-	dirty    bool // a class has changed since it was last looked at
+	dirty    bool               // a class has changed since it was last looked at
+	sets     map[string][]*node // the legs of each matrix, by Strategy.Set
 }
 
 // stage is a barrier and what stands behind it.
@@ -72,7 +75,7 @@ func (r *Run) scope(p *plan.Plan, parent *node, choice *plan.Choice) *scope {
 	for i, j := range p.Jobs {
 		n := &sc.nodes[i]
 		*n = node{
-			plan: j, id: prefix + j.ID, scope: sc, seq: r.seq, stage: stageOf[j.Stage],
+			plan: j, asked: j, id: prefix + j.ID, scope: sc, seq: r.seq, stage: stageOf[j.Stage],
 			status: Created, class: created, allowed: j.AllowFailure.Any,
 		}
 		r.seq++
@@ -87,6 +90,7 @@ func (r *Run) scope(p *plan.Plan, parent *node, choice *plan.Choice) *scope {
 		}
 		r.nodes[n.id] = n
 		byID[j.ID] = n
+		sc.leg(n)
 	}
 	sc.wire(byID)
 	r.scopes = append(r.scopes, sc)
@@ -168,8 +172,11 @@ func (sc *scope) yields() (out []string) {
 	return out
 }
 
-// late reports whether the job becomes other jobs.
+// late reports whether the job is still to be bound, or became other jobs.
 func (n *node) late() bool { return n.plan.Late != nil }
+
+// self reports whether the job is still to be bound to itself.
+func (n *node) self() bool { return n.late() && n.plan.Late.Kind == Self }
 
 // waits reports whether a late job ends with what it became.
 func (n *node) waits() bool {
@@ -242,7 +249,7 @@ func (n *node) record(c Change) {
 func (n *node) view() Job {
 	j := Job{
 		ID: n.id, Plan: n.plan, Scope: n.scope.plan, Status: n.status, Attempt: n.attempt, Failure: n.failure, Exit: n.exit,
-		Reason: n.reason, Allowed: n.allowed, Canceling: n.canceling, Unselected: n.class == absent, Late: n.late(),
+		Reason: n.reason, Allowed: n.allowed, Canceling: n.canceling, Unselected: n.class == absent, Late: n.late() && !n.self(),
 		Until: n.until, Since: n.since, Queued: n.queued, Started: n.started, Finished: n.finished,
 	}
 	if n.scope.parent != nil {

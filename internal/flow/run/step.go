@@ -82,9 +82,12 @@ func (s *step) touch(sc *scope) {
 func (s *step) open(sc *scope) {
 	for i := range sc.nodes {
 		n := &sc.nodes[i]
-		if n.class == absent {
+		switch {
+		case n.class == absent:
 			s.move(n, Change{To: Skipped, Reason: "not selected", Forced: true, Allowed: n.allowed})
-		} else if n.plan.Graph {
+		case n.plan.When == plan.Never:
+			s.move(n, Change{To: Skipped, Reason: never(n.plan), Forced: true, Allowed: n.allowed})
+		case n.plan.Graph:
 			s.queue = append(s.queue, n)
 		}
 	}
@@ -120,8 +123,9 @@ func (s *step) consider(n *node) {
 		return
 	}
 	needs := n.needs.set()
-	if needs.any(undecided) && (!needs.any(untaken) || n.plan.When == plan.Always) {
-		// GitLab skips a job as soon as one of its needs is; a job that runs always waits for the others here.
+	if needs.any(undecided) && (!needs.any(untaken) || n.plan.When == plan.Always || n.self()) {
+		// GitLab skips a job as soon as one of its needs is; a job that runs always waits for the others here, and so
+		// does one whose own conditions look at what became of them.
 		return
 	}
 	s.decide(n, needs.needed(), needs == 0, func() string {
@@ -175,6 +179,9 @@ func (s *step) decide(n *node, prior Status, first bool, why func() string) {
 		yes = prior == Failed || first && n.named
 	case plan.Always:
 		yes = prior == Success || prior == Failed || prior == Skipped
+	}
+	if n.late() && n.plan.Late.Kind != Child && (n.self() || n.plan.When == plan.Always) {
+		yes = true // its dialect is asked whatever became of the jobs before it
 	}
 	if !yes {
 		s.move(n, Change{To: Skipped, Allowed: n.allowed, Reason: why()})
@@ -251,8 +258,12 @@ func inherit(p *node, st Status) Change {
 
 // failed does what a job's failure does to its pipeline beyond its dependents.
 func (s *step) failed(n *node) {
+	if n.allowed {
+		return
+	}
+	s.failFast(n)
 	auto := n.scope.plan.Cancel
-	if n.allowed || auto == nil || auto.OnJobFailure != "all" || n.scope.canceled {
+	if auto == nil || auto.OnJobFailure != "all" || n.scope.canceled {
 		return
 	}
 	s.cancel(n.scope, fmt.Sprintf("job %q failed (auto_cancel: on_job_failure)", n.plan.Name), "")

@@ -26,7 +26,9 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 //	allow, allow=3,4   failure is allowed, or with these exit codes
 //	retry=2, retry=2:script_failure,137
 //	key=NAME, env, interruptible
-//	child, depend, mirror, expand   a late job
+//	child, depend, mirror, expand, self   a late job
+//	never=WHY     a job that never runs
+//	set=NAME, fast=NAME   a leg of a matrix, without and with fail-fast
 //
 // A line "cancel on failure" or "on new commit MODE" sets workflow:auto_cancel.
 func parse(t testing.TB, text string) *plan.Plan {
@@ -95,8 +97,12 @@ func parseJob(t testing.TB, w []string) *plan.Job {
 			j.Late = &plan.Late{Kind: "child", Wait: true}
 		case "mirror":
 			j.Late = &plan.Late{Kind: "child", Wait: true, Mirror: true}
-		case "expand":
-			j.Late = &plan.Late{Kind: "expand"}
+		case "expand", "self":
+			j.Late = &plan.Late{Kind: name}
+		case "never":
+			j.When, j.Why = plan.Never, plan.Decision{Text: value}
+		case "set", "fast":
+			j.Strategy = &plan.Strategy{Set: value, FailFast: name == "fast"}
 		default:
 			if !needs {
 				t.Fatalf("what is %q?", word)
@@ -250,7 +256,7 @@ func state(r *run.Run) string {
 type story struct {
 	o     run.Options
 	world string
-	bound map[string]string // by job: a plan, or "err TEXT", or "skip TEXT"
+	bound map[string]string // by job: a plan, or "err TEXT", or "skip TEXT", or "job STAGE NAME WORD..."
 	walk  string
 }
 
@@ -263,6 +269,8 @@ func (s story) tell(t *testing.T) {
 			w.bound[job] = run.Bound{Err: text[4:]}
 		case strings.HasPrefix(text, "skip "):
 			w.bound[job] = run.Bound{Skip: text[5:]}
+		case strings.HasPrefix(text, "job "):
+			w.bound[job] = run.Bound{Job: parseJob(t, strings.Fields(text[4:]))}
 		default:
 			w.bound[job] = run.Bound{Plan: parse(t, text)}
 		}
@@ -320,7 +328,7 @@ func dump(r *run.Run) string {
 			exit = *j.Exit
 		}
 		j.Exit = nil
-		plan, scope := j.Plan.ID, len(j.Scope.Jobs)
+		plan, scope := j.Plan.ID+" "+j.Plan.Name, len(j.Scope.Jobs)
 		j.Plan, j.Scope = nil, nil
 		fmt.Fprintf(&b, "%+v %s %d %d\n", j, plan, scope, exit)
 	}
