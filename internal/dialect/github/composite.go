@@ -1,0 +1,66 @@
+package github
+
+import (
+	"github.com/sluice-delivery/sluice/internal/dialect/github/expr"
+)
+
+// composite runs the steps of a composite action (GitHub documentation, "Metadata syntax reference", runs for composite
+// actions). They see the inputs of the action and each other's outputs, and nothing of the steps around.
+func (w *walk) composite(at *step, u *use) ending {
+	inner := w.inside(at, u)
+	outer, title := at.scope, at.title
+	u.scope = inner
+	outer.posts = append(outer.posts, func() { w.after(outer, u, title) })
+	for i, def := range u.meta.Steps {
+		w.step(inner, def, u.inner[i])
+	}
+	for _, out := range u.meta.Outputs {
+		value, err := inner.text(out.Value, nil)
+		if err != nil {
+			w.complain("%v", err)
+			if inner.state == success {
+				inner.state, inner.bad = failure, broken("runner_unsupported", "the output %s of %s cannot be evaluated: %v", out.Name.Value, u.ref, err)
+			}
+			continue
+		}
+		at.ran.outputs.set(out.Name.Value, value)
+	}
+	return inner.ending()
+}
+
+// inside is the scope of a composite action's steps.
+func (w *walk) inside(at *step, u *use) *scope {
+	inputs := expr.ObjectBuilder{}
+	for _, name := range u.inputs.names {
+		inputs.Set(name, expr.String(u.inputs.get(name)))
+	}
+	inner := &scope{
+		w: w, outer: at.scope, inputs: inputs.Value(), state: success, at: at,
+		action: source{path: u.dir, repository: u.ref.repository, ref: u.ref.ref},
+	}
+	inner.env.add(&at.scope.env)
+	inner.env.add(&at.own)
+	return inner
+}
+
+// ending is how the steps of a composite action went.
+func (s *scope) ending() ending {
+	if s.state == success {
+		return fine
+	}
+	v := s.bad
+	v.status = s.state
+	return v
+}
+
+// after runs the post parts of what a composite action uses, as the one post part of its step.
+func (w *walk) after(outer *scope, u *use, title string) {
+	if len(u.scope.posts) == 0 {
+		return
+	}
+	w.apart(outer, u, title, part{"Post", nil, func(at *step) ending {
+		u.scope.state, u.scope.bad, u.scope.at = success, ending{}, at
+		w.unwind(u.scope)
+		return u.scope.ending()
+	}})
+}

@@ -1,0 +1,92 @@
+package github
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+)
+
+// checkout is actions/checkout. The run's own repository is the work tree; every other one comes from where the machine
+// keeps repositories (README of actions/checkout).
+var checkout = &native{
+	inputs: []string{
+		"repository", "ref", "token", "ssh-key", "ssh-known-hosts", "ssh-strict", "ssh-user", "persist-credentials", "path", "clean",
+		"filter", "sparse-checkout", "sparse-checkout-cone-mode", "fetch-depth", "fetch-tags", "show-progress", "reference", "lfs",
+		"submodules", "set-safe-directory", "github-server-url", "allow-unsafe-pr-checkout",
+	},
+	main: runCheckout,
+}
+
+func runCheckout(c *call) ending {
+	own := c.own.Frame.Event.Repository()
+	repository := c.input("repository")
+	if strings.EqualFold(repository, own) {
+		repository = ""
+	}
+	if c.atOpen() {
+		c.opened = true
+		c.say("The work tree of %s is in the workspace", own)
+		c.output("ref", c.github.Get("ref").Text())
+		c.output("commit", c.github.Get("sha").Text())
+		return fine
+	}
+	f, err := c.fetch(repository)
+	if err != nil {
+		return c.error(CodeCheckout, broken(program.ConfigurationFailed, "%v", err))
+	}
+	o := c.do(f)
+	if o.Failure != "" {
+		return c.error(CodeCheckout, broken(o.Failure, "the checkout of %s failed: %s", first(repository, own), o.Message))
+	}
+	if len(o.Values) > 1 {
+		c.output("commit", o.Values[0])
+		c.output("ref", first(f.Ref, o.Values[1]))
+	}
+	return fine
+}
+
+// atOpen reports whether this is the checkout that filled the workspace when the job began (Attempt.Order).
+func (c *call) atOpen() bool {
+	steps := c.own.Job.Steps
+	return c.at.scope == c.top && len(steps) > 0 && steps[0] == c.at.def && plainCheckout(steps) && !c.opened
+}
+
+// fetch is the checkout with the defaults of its inputs filled in.
+func (c *call) fetch(repository string) (program.Fetch, error) {
+	f := program.Fetch{
+		Repository: repository, Ref: c.input("ref"), Path: c.input("path"), Depth: 1, Tags: c.flag("fetch-tags", false),
+		Filter: c.input("filter"), Sparse: c.lines("sparse-checkout"), ConeMode: c.flag("sparse-checkout-cone-mode", true),
+		Clean: c.flag("clean", true), LFS: c.flag("lfs", false), Persist: c.flag("persist-credentials", true),
+		SetSafe: c.flag("set-safe-directory", true), Token: first(c.input("token"), c.github.Get("token").Text()), Server: c.input("github-server-url"),
+	}
+	switch s := strings.ToLower(c.input("submodules")); s {
+	case "recursive", "true":
+		f.Submodules = s
+	}
+	if depth := c.input("fetch-depth"); depth != "" {
+		n, err := strconv.Atoi(depth)
+		if err != nil || n < 0 {
+			n = 0 // the real one takes anything else for the whole history
+		}
+		f.Depth = n
+	}
+	if f.Filter != "" {
+		f.Sparse = nil
+	}
+	if repository != "" && strings.Count(repository, "/") != 1 {
+		return f, fmt.Errorf("invalid repository %q: it has the form owner/repo", repository)
+	}
+	where := c.inWorkspace(f.Path)
+	if f.Path != "" && (path.IsAbs(where) || where == "..") {
+		return f, fmt.Errorf("repository path %q is not under the workspace", f.Path)
+	}
+	f.Path = where
+	return f, nil
+}
+
+func init() {
+	natives = map[string]*native{"actions/checkout": checkout}
+}
