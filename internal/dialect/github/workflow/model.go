@@ -13,13 +13,16 @@ import (
 // Text is a scalar that may hold ${{ }}. A zero Text was not written.
 type Text struct {
 	Set      bool
-	Value    string // as YAML gives it
+	Value    string // as GitHub makes text of it: 1.10 is 1.1, True is true, nothing is ""
 	Node     *yamlx.Node
-	Template *expr.Template // nil where Set is false or where the place takes no expressions
+	Template *expr.Template // nil where Set is false, the place takes no expressions, or one of them cannot be read
 }
 
 // At is where the text stands.
 func (t Text) At() fault.Place { return t.Node.At() }
+
+// Dynamic reports whether the text holds an expression.
+func (t Text) Dynamic() bool { return t.Template != nil && !t.Template.Static() }
 
 // Named is a text with a name: env, with, outputs, inputs, secrets.
 type Named struct {
@@ -68,6 +71,8 @@ type Trigger struct {
 	Paths          []Text
 	PathsIgnore    []Text
 	Workflows      []Text   // workflow_run
+	Names          []Text   // image_version
+	Versions       []Text   // image_version
 	Crons          []Cron   // schedule
 	Inputs         []*Input // workflow_dispatch, workflow_call
 	Secrets        []*Secret
@@ -113,8 +118,9 @@ type Permissions struct {
 	Node   *yamlx.Node
 }
 
-// Defaults are defaults.run.
+// Defaults are defaults.run. Expr is set where the whole of a job's defaults.run is one expression.
 type Defaults struct {
+	Expr             Text
 	Shell            Text
 	WorkingDirectory Text
 }
@@ -124,6 +130,7 @@ type Concurrency struct {
 	Group            Text
 	CancelInProgress Text
 	Queue            Text // single or max, where it was written
+	Expr             Text // where the whole is one expression; then Group is the same
 	Place            fault.Place
 }
 
@@ -143,6 +150,7 @@ type Job struct {
 	Env             Env
 	Defaults        Defaults
 	Steps           []*Step
+	Snapshot        Text // the name of the image; none is made here
 	TimeoutMinutes  Text
 	ContinueOnError Text
 	Strategy        *Strategy
@@ -170,7 +178,8 @@ type RunsOn struct {
 	Node   *yamlx.Node
 }
 
-// Environment is where a job deploys to.
+// Environment is where a job deploys to. Where the whole is one expression, which may give text or {name, url}, it is
+// Name.
 type Environment struct {
 	Name       Text
 	URL        Text
@@ -178,8 +187,9 @@ type Environment struct {
 	Place      fault.Place
 }
 
-// Strategy is a matrix with its rules.
+// Strategy is a matrix with its rules. Expr is set where the whole is one expression.
 type Strategy struct {
+	Expr        Text
 	Matrix      *Matrix
 	FailFast    Text
 	MaxParallel Text
@@ -210,23 +220,28 @@ type Combinations struct {
 	Place fault.Place
 }
 
-// Container is the image that a job or service runs in. Expr: the whole is one expression or an image's name (then
-// Image is set).
+// Container is the image that a job or service runs in. Short: the whole is Image, an image's name or one expression,
+// which may give a name or a mapping.
 type Container struct {
 	Image       Text
+	Short       bool
 	Credentials *Credentials
 	Env         Env
 	Ports       []Text
+	PortsExpr   Text // where ports is one expression
 	Volumes     []Text
+	VolumesExpr Text // where volumes is one expression
 	Options     Text
 	Entrypoint  Text // of services
 	Command     Text // of services
 	Place       fault.Place
 }
 
-// Credentials are of a registry.
+// Credentials are of a registry. Expr is set where the whole is one expression.
 type Credentials struct {
 	Username, Password Text
+	Expr               Text
+	Place              fault.Place
 }
 
 // Service is a container beside a job.
@@ -247,9 +262,17 @@ type Step struct {
 	Shell            Text
 	WorkingDirectory Text
 	With             []Named
+	WithExpr         Text // where with is one expression
 	Env              Env
 	ContinueOnError  Text
 	TimeoutMinutes   Text
+
+	// Steps that run beside others. Table Keys refuses them so far.
+	Background Text
+	Wait       []Text // ids of background steps
+	WaitAll    bool
+	Cancel     Text // id of a background step
+	Parallel   []*Step
 }
 
 // Action is the metadata of an action (action.yml).
