@@ -18,6 +18,9 @@ func contains(ev *evaluator, n *Call) (Value, error) {
 	}
 	if in.kind == KindArray {
 		for _, v := range in.arr.items {
+			if err := ev.spend(n, cost(item, v)); err != nil {
+				return Null(), err
+			}
 			if Equal(item, v) {
 				return Bool(true), nil
 			}
@@ -48,7 +51,7 @@ func (ev *evaluator) search(n Node, in, item Value, test func(s, part string) bo
 		return Bool(false), nil
 	}
 	s, part := in.Text(), item.Text()
-	if err := ev.spend(n, len(s)); err != nil {
+	if err := ev.spend(n, len(s)+len(part)); err != nil {
 		return Null(), err
 	}
 	return Bool(test(upper(s), upper(part))), nil
@@ -135,7 +138,7 @@ func choose(ev *evaluator, n *Call) (Value, error) {
 			return Null(), err
 		}
 		if v.kind != KindBool {
-			return Null(), fault.At(CodeCase, n.Args[i].Place(), "a condition of case must be true or false, not %s", describe(v)).
+			return Null(), fault.At(CodeCase, Start(n.Args[i]), "a condition of case must be true or false, not %s", describe(v)).
 				WithHint("compare it: %s != ''", n.Args[i])
 		}
 		if v.Bool() {

@@ -65,7 +65,7 @@ func (a Availability) function(n *Call, key string) *fault.Fault {
 		return bad.WithHint("hashFiles reads the files of the machine that runs the job: use it in a step")
 	}
 	if f.Status && len(n.Args) > 0 && key != "jobs.<job_id>.if" {
-		return fault.At(CodeArity, n.Args[0].Place(), "%s takes no arguments at %s", f.Name, key)
+		return fault.At(CodeArity, Start(n.Args[0]), "%s takes no arguments at %s", f.Name, key)
 	}
 	return nil
 }

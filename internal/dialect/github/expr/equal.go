@@ -13,7 +13,7 @@ func Equal(a, b Value) bool {
 	case KindBool, KindNumber:
 		return a.num == b.num
 	case KindString:
-		return upper(a.text) == upper(b.text)
+		return equalFold(a.text, b.text)
 	case KindArray:
 		return a.arr == b.arr
 	default:

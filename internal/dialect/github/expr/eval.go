@@ -123,11 +123,18 @@ func (ev *evaluator) binary(n *Binary) (Value, error) {
 	if err != nil || n.Op == "&&" || n.Op == "||" {
 		return right, err
 	}
-	// Comparing text costs what folding it costs.
-	if err := ev.spend(n, min(len(left.text), len(right.text))); err != nil {
+	if err := ev.spend(n, cost(left, right)); err != nil {
 		return Null(), err
 	}
 	return Bool(compare(n.Op, left, right)), nil
+}
+
+// cost is the work of comparing two values: what is read of the text.
+func cost(a, b Value) int {
+	if a.kind == KindString && b.kind == KindString {
+		return min(len(a.text), len(b.text))
+	}
+	return len(a.text) + len(b.text)
 }
 
 func compare(op string, a, b Value) bool {
@@ -180,9 +187,6 @@ func placed(n Node, err error) error {
 	}
 	return err
 }
-
-// size is what a text takes in memory on the runner.
-func size(s string) int { return 26 + 2*len(s) }
 
 // builder collects text within the bounds of memory.
 type builder struct {

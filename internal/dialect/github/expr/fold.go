@@ -30,6 +30,19 @@ func upperRune(r rune) rune {
 	return r
 }
 
+// equalFold compares two texts ignoring case, and stops at the first difference.
+func equalFold(a, b string) bool {
+	for a != "" && b != "" {
+		x, n := utf8.DecodeRuneInString(a)
+		y, m := utf8.DecodeRuneInString(b)
+		if x != y && upperRune(x) != upperRune(y) {
+			return false
+		}
+		a, b = a[n:], b[m:]
+	}
+	return a == b
+}
+
 // compareFold orders two texts ignoring case, by UTF-16 units as .NET holds them.
 func compareFold(a, b string) int {
 	x, y := []rune(upper(a)), []rune(upper(b))

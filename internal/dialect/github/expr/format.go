@@ -15,7 +15,7 @@ func format(ev *evaluator, n *Call) (Value, error) {
 	}
 	parts, bad := splitFormat(v.Text())
 	if bad != "" {
-		return Null(), fault.At(CodeFormat, n.Args[0].Place(), "the template of format is not valid: %s", bad).
+		return Null(), fault.At(CodeFormat, Start(n.Args[0]), "the template of format is not valid: %s", bad).
 			WithHint("{0} stands for the first value; a brace itself is written twice")
 	}
 	texts := make([]*string, len(n.Args))
@@ -24,7 +24,7 @@ func format(ev *evaluator, n *Call) (Value, error) {
 		text := p.text
 		if p.arg >= 0 {
 			if p.arg+1 >= len(n.Args) {
-				return Null(), fault.At(CodeFormat, n.Args[0].Place(), "the template of format uses {%d}, but there is no such value", p.arg).
+				return Null(), fault.At(CodeFormat, Start(n.Args[0]), "the template of format uses {%d}, but there is no such value", p.arg).
 					WithHint("format has %d values; {0} is the first", len(n.Args)-1)
 			}
 			known := texts[p.arg+1]

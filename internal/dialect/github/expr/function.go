@@ -73,7 +73,7 @@ func checkCall(c *Call) *fault.Fault {
 	case n < f.Min:
 		return fault.At(CodeArity, c.Place(), "%s takes %s, not %d", f.Name, f.takes(), n)
 	case n > f.Max:
-		return fault.At(CodeArity, c.Args[f.Max].Place(), "%s takes %s, not %d", f.Name, f.takes(), n)
+		return fault.At(CodeArity, Start(c.Args[f.Max]), "%s takes %s, not %d", f.Name, f.takes(), n)
 	case c.Name == "case" && n%2 == 0:
 		return fault.At(CodeArity, c.Place(), "case takes an odd number of arguments, not %d", n).
 			WithHint("pairs of condition and value, then the default: case(a, 1, b, 2, 3)")

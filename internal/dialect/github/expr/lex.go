@@ -182,18 +182,19 @@ var words = map[string]Value{
 }
 
 var strayHints = map[rune]string{
-	'"': "text stands in single quotes: 'text'",
-	'`': "text stands in single quotes: 'text'",
-	'?': "there is no ternary operator: write case(condition, a, b), or condition && a || b",
-	':': "there is no ternary operator: write case(condition, a, b), or condition && a || b",
-	'+': "expressions have no arithmetic; join text with format('{0}{1}', a, b)",
-	'/': "expressions have no arithmetic; text stands in single quotes",
-	'%': "expressions have no arithmetic",
-	'$': "inside an expression a context is named without $: github.ref",
-	'{': "inside an expression there are no braces: write fromJSON('{…}') for an object",
-	'}': "an expression ends with }}",
-	'~': "there are no regular expressions: use contains, startsWith or endsWith",
-	'*': "expressions have no arithmetic; .* stands after a context: steps.*.outcome",
+	'"':  "text stands in single quotes: 'text'",
+	'`':  "text stands in single quotes: 'text'",
+	'?':  "there is no ternary operator: write case(condition, a, b), or condition && a || b",
+	':':  "there is no ternary operator: write case(condition, a, b), or condition && a || b",
+	'+':  "expressions have no arithmetic; join text with format('{0}{1}', a, b)",
+	'/':  "expressions have no arithmetic; text stands in single quotes",
+	'%':  "expressions have no arithmetic",
+	'$':  "inside an expression a context is named without $: github.ref",
+	'{':  "inside an expression there are no braces: write fromJSON('{…}') for an object",
+	'}':  "an expression ends with }}",
+	'\'': "a quote inside of a text is written twice: 'it''s'",
+	'~':  "there are no regular expressions: use contains, startsWith or endsWith",
+	'*':  "expressions have no arithmetic; .* stands after a context: steps.*.outcome",
 }
 
 // stray is a fault where no word can begin.

@@ -15,6 +15,9 @@ func nearest(name string, names []string) string {
 			return n
 		}
 	}
+	if len(name) < 3 {
+		return "" // everything short is near to everything else
+	}
 	lower := make([]string, len(names))
 	for i, n := range names {
 		lower[i] = asciiLower(n)

@@ -180,3 +180,21 @@ func Walk(n Node, visit func(Node) bool) {
 		Walk(c, visit)
 	}
 }
+
+// Start is where the whole of n begins in the user's file: for a.b.c the place of a.
+func Start(n Node) fault.Place {
+	for {
+		switch d := n.(type) {
+		case *Property:
+			n = d.Of
+		case *Index:
+			n = d.Of
+		case *Star:
+			n = d.Of
+		case *Binary:
+			n = d.Left
+		default:
+			return n.Place()
+		}
+	}
+}

@@ -63,7 +63,12 @@ func (e *Expr) Place() fault.Place {
 }
 
 // Expressions is the expression itself; it makes an Expr a Holder, as templates and conditions are.
-func (e *Expr) Expressions() []*Expr { return []*Expr{e} }
+func (e *Expr) Expressions() []*Expr {
+	if e == nil {
+		return nil
+	}
+	return []*Expr{e}
+}
 
 // units is the length as .NET counts it.
 func units(s string) int {
@@ -108,10 +113,9 @@ func operands(n Node) []Node {
 }
 
 type parser struct {
-	lex  lexer
-	src  *source
-	tok  token
-	open int
+	lex lexer
+	src *source
+	tok token
 }
 
 func (p *parser) advance() (f *fault.Fault) {

@@ -20,7 +20,7 @@ type Uses struct {
 // anyPart stands in a path for * and for computed names.
 const anyPart = "*"
 
-// UsesOf tells what the expressions of all these use together. Nil ones are passed over by their own methods.
+// UsesOf tells what the expressions of all these use together. Holders that are nil pointers hold none.
 func UsesOf(holders ...Holder) Uses {
 	var u Uses
 	for _, h := range holders {
@@ -83,7 +83,7 @@ func (u *Uses) collect(n Node) {
 	if path := pathOf(n); path != nil {
 		u.paths = append(u.paths, path)
 		u.Contexts = append(u.Contexts, path[0])
-		u.keys(n)
+		keys(n, u.collect)
 		return
 	}
 	if c, ok := n.(*Call); ok {
@@ -94,16 +94,20 @@ func (u *Uses) collect(n Node) {
 	}
 }
 
-// keys collects what stands in the brackets of a chain.
-func (u *Uses) keys(n Node) {
-	switch n := n.(type) {
-	case *Index:
-		u.collect(n.Key)
-		u.keys(n.Of)
-	case *Property:
-		u.keys(n.Of)
-	case *Star:
-		u.keys(n.Of)
+// keys visits what stands in the brackets of a chain.
+func keys(n Node, visit func(Node)) {
+	for {
+		switch d := n.(type) {
+		case *Index:
+			visit(d.Key)
+			n = d.Of
+		case *Property:
+			n = d.Of
+		case *Star:
+			n = d.Of
+		default:
+			return
+		}
 	}
 }
 

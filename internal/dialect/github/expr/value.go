@@ -3,6 +3,7 @@ package expr
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -229,7 +230,7 @@ func (v Value) Truthy() bool {
 	case KindBool:
 		return v.num != 0
 	case KindNumber:
-		return v.num != 0 && v.num == v.num //nolint:staticcheck // NaN is not equal to itself
+		return v.num != 0 && !math.IsNaN(v.num)
 	case KindString:
 		return v.text != ""
 	default:
