@@ -1,6 +1,12 @@
 package glob
 
-import "strings"
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
 
 // Name reads a pattern of one name as minimatch does with its defaults (README of minimatch): wildcards, sets, braces,
 // extended patterns like +(a|b), and ! in front that turns the whole around. A name that begins with a dot is matched
@@ -10,7 +16,7 @@ func Name(pattern string) func(name string) bool {
 		return func(string) bool { return false }
 	}
 	negate := false
-	for strings.HasPrefix(pattern, "!") && !strings.HasPrefix(pattern, "!(") {
+	for strings.HasPrefix(pattern, "!") {
 		negate, pattern = !negate, pattern[1:]
 	}
 	left := maxChoices
@@ -32,23 +38,70 @@ const (
 	maxSteps   = 200_000
 )
 
-// braces writes {a,b} out. left bounds how often; what is past it is taken as it stands.
+// braces writes {a,b} and {1..3} out. left bounds how often; what is past it is taken as it stands.
 func braces(text string, left *int) []string {
 	open, shut, commas := group(text)
 	if *left--; open < 0 || *left < 0 {
 		return []string{text}
 	}
 	head, tail := text[:open], text[shut+1:]
+	var members []string
+	if len(commas) == 0 {
+		members = sequence(text[open+1:shut], *left)
+	} else {
+		from := open + 1
+		for _, to := range append(commas, shut) {
+			members = append(members, text[from:to])
+			from = to + 1
+		}
+	}
 	var out []string
-	from := open + 1
-	for _, to := range append(commas, shut) {
-		out = append(out, braces(head+text[from:to]+tail, left)...)
-		from = to + 1
+	for _, m := range members {
+		out = append(out, braces(head+m+tail, left)...)
 	}
 	return out
 }
 
-// group finds the first brace that is closed and has a comma of its own.
+var sequences = regexp.MustCompile(`^(?:(-?\d{1,9})\.\.(-?\d{1,9})|([a-zA-Z])\.\.([a-zA-Z]))(?:\.\.(-?\d{1,9}))?$`)
+
+// sequence counts from one number or letter to another, at most limit members; none where the text is no sequence.
+func sequence(text string, limit int) []string {
+	m := sequences.FindStringSubmatch(text)
+	if m == nil {
+		return nil
+	}
+	letters := m[3] != ""
+	from, _ := strconv.Atoi(m[1])
+	to, _ := strconv.Atoi(m[2])
+	if letters {
+		from, to = int(m[3][0]), int(m[4][0])
+	}
+	step, _ := strconv.Atoi(m[5])
+	step = max(step, -step, 1)
+	width := 0
+	if padded(m[1]) || padded(m[2]) {
+		width = max(len(m[1]), len(m[2]))
+	}
+	if from > to {
+		step = -step
+	}
+	var out []string
+	for n := from; (step > 0 && n <= to || step < 0 && n >= to) && len(out) < limit; n += step {
+		if letters {
+			out = append(out, string(rune(n)))
+		} else {
+			out = append(out, fmt.Sprintf("%0*d", width, n))
+		}
+	}
+	return out
+}
+
+func padded(number string) bool {
+	digits := strings.TrimPrefix(number, "-")
+	return len(digits) > 1 && digits[0] == '0'
+}
+
+// group finds the first brace that is closed and has a comma of its own, or a sequence in it.
 func group(text string) (open, shut int, commas []int) {
 	for open = 0; open < len(text); open++ {
 		if text[open] == '\\' {
@@ -71,7 +124,7 @@ func group(text string) (open, shut int, commas []int) {
 					commas = append(commas, i)
 				}
 			case '}':
-				if depth--; depth == 0 && len(commas) > 0 {
+				if depth--; depth == 0 && (len(commas) > 0 || sequences.MatchString(text[open+1:i])) {
 					return open, i, commas
 				}
 			}
@@ -108,13 +161,8 @@ func (m *matcher) match(pattern, name string, then func(rest string) bool) bool 
 		}
 		return false
 	}
-	for i, c := range name {
-		if i == 0 && t.takes(c) {
-			return m.match(after, name[len(string(c)):], then)
-		}
-		break
-	}
-	return false
+	c, n := utf8.DecodeRuneInString(name)
+	return n > 0 && t.takes(c) && m.match(after, name[n:], then)
 }
 
 func (m *matcher) extended(sign byte, inner []string, after, name string, then func(string) bool) bool {

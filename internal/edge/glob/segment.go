@@ -15,7 +15,8 @@ type token struct {
 	any    bool
 	star   bool
 	negate bool
-	class  []span // not nil: one of a set
+	set    bool
+	class  []span // of a set; none is one that takes nothing
 }
 
 type span struct{ from, to rune }
@@ -31,14 +32,12 @@ func compile(text string) segment {
 	for text != "" {
 		var t token
 		t, text = next(text)
-		if t.any || t.star || len(t.class) > 1 || len(t.class) == 1 && (t.negate || t.class[0].from != t.class[0].to) {
-			plain = false
+		single := t.set && len(t.class) == 1 && !t.negate && t.class[0].from == t.class[0].to
+		if single { // [x] is x, which is how one escapes
+			t.char, t.set = t.class[0].from, false
 		}
-		if len(t.class) == 1 {
-			name = append(name, t.class[0].from)
-		} else {
-			name = append(name, t.char)
-		}
+		plain = plain && !t.any && !t.star && !t.set
+		name = append(name, t.char)
 		s.tokens = append(s.tokens, t)
 	}
 	if plain {
@@ -71,9 +70,10 @@ func class(text string) (t token, rest string, ok bool) {
 	if text != "" && (text[0] == '!' || text[0] == '^') {
 		t.negate, text = true, text[1:]
 	}
+	t.set = true
 	for first := true; text != ""; first = false {
 		if text[0] == ']' && !first {
-			return t, text[1:], len(t.class) > 0
+			return t, text[1:], true
 		}
 		if names, after, ok := posix(text); ok {
 			t.class, text = append(t.class, names...), after
@@ -131,7 +131,7 @@ func (t token) takes(c rune) bool {
 	switch {
 	case t.any:
 		return true
-	case t.class == nil:
+	case !t.set:
 		return c == t.char
 	}
 	for _, s := range t.class {

@@ -2,6 +2,7 @@ package toolkit
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"os"
 	"slices"
@@ -83,7 +84,7 @@ func (s *Service) createArtifact(r *http.Request, j *job, message []byte) (any, 
 	}
 	u := &upload{job: j, artifact: &n}
 	switch err := s.begin(u); {
-	case err == errTaken: //nolint:errorlint // it is never wrapped
+	case errors.Is(err, errTaken):
 		return nil, errArtifactExists
 	case err != nil:
 		return nil, err

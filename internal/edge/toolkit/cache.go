@@ -1,6 +1,7 @@
 package toolkit
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"strconv"
@@ -72,7 +73,7 @@ func (s *Service) reserve(j *job, id blob.CacheID, size int64) (*upload, error) 
 	}
 	u := &upload{job: j, cache: &id, declared: size}
 	switch err := s.begin(u); {
-	case err == errTaken: //nolint:errorlint // it is never wrapped
+	case errors.Is(err, errTaken):
 		return nil, errCacheExists
 	case err != nil:
 		return nil, err

@@ -3,6 +3,7 @@ package toolkit_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -200,3 +201,15 @@ func write(t *testing.T, dir string, files map[string]string) string {
 	}
 	return dir
 }
+
+// noCaches is a store of caches that has none.
+type noCaches struct{}
+
+func (noCaches) FindFile(context.Context, blob.Find) (blob.Hit, bool, error) {
+	return blob.Hit{}, false, nil
+}
+func (noCaches) HasFile(blob.CacheID) bool { return true }
+func (noCaches) AddFile(context.Context, blob.CacheID, string) (blob.Meta, bool, error) {
+	return blob.Meta{}, false, nil
+}
+func (noCaches) OpenFile(blob.Hit) (*os.File, error) { return nil, os.ErrNotExist }

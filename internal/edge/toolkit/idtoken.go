@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -147,11 +146,12 @@ func subject(claims map[string]any) string {
 
 // discovery says where the keys are (OpenID Connect Discovery 1.0, section 4).
 func (s *Service) discovery(w http.ResponseWriter, r *http.Request) {
-	supported := []string{"sub", "aud", "exp", "iat", "iss", "jti", "nbf"}
-	for _, name := range []string{"actor", "actor_id", "base_ref", "environment", "event_name", "head_ref", "job_workflow_ref", "job_workflow_sha", "ref", "ref_protected", "ref_type", "repository", "repository_id", "repository_owner", "repository_owner_id", "repository_visibility", "run_attempt", "run_id", "run_number", "runner_environment", "sha", "workflow", "workflow_ref", "workflow_sha"} {
-		supported = append(supported, name)
+	supported := []string{
+		"sub", "aud", "exp", "iat", "iss", "jti", "nbf", "actor", "actor_id", "base_ref", "environment", "event_name", "head_ref",
+		"job_workflow_ref", "job_workflow_sha", "ref", "ref_protected", "ref_type", "repository", "repository_id", "repository_owner",
+		"repository_owner_id", "repository_visibility", "run_attempt", "run_id", "run_number", "runner_environment", "sha", "workflow",
+		"workflow_ref", "workflow_sha",
 	}
-	slices.Sort(supported)
 	writeJSON(w, http.StatusOK, map[string]any{
 		"issuer": s.IssuerURL(), "jwks_uri": "http://" + r.Host + "/.well-known/jwks",
 		"subject_types_supported": []string{"public", "pairwise"}, "response_types_supported": []string{"id_token"},

@@ -2,6 +2,7 @@ package toolkit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -145,7 +146,10 @@ func (s *Service) stageAlive(u *upload, id string, b block) error {
 }
 
 func olderErr(err error) error {
-	if err == errTooLarge { //nolint:errorlint // it is never wrapped
+	if tooLong := new(http.MaxBytesError); errors.As(err, &tooLong) {
+		return invalid("the body has more bytes than Content-Range")
+	}
+	if errors.Is(err, errTooLarge) {
 		return refuse(http.StatusRequestEntityTooLarge, "invalid_argument", "the cache is larger than allowed")
 	}
 	return err

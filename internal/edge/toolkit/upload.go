@@ -165,10 +165,8 @@ func (u *upload) take(body io.Reader, also ...io.Writer) (b block, err error) {
 
 // grow counts bytes that come to the disk.
 func (u *upload) grow(n int64) error {
-	if u.bytes.Add(n) > u.limits.Bytes {
-		return errTooLarge
-	}
-	if u.job.bytes.Add(n) > u.limits.JobBytes {
+	upload, job := u.bytes.Add(n), u.job.bytes.Add(n)
+	if upload > u.limits.Bytes || job > u.limits.JobBytes {
 		return errTooLarge
 	}
 	return nil

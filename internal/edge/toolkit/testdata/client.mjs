@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 
 const [packages, verb, folder] = process.argv.slice(2)
 const load = name => import(pathToFileURL(path.join(packages, 'node_modules', name)).href)
-const say = (what, value) => fs.writeSync(1, '@@' + JSON.stringify({ what, value }) + '\n')
+const say = (what, value) => process.stdout.write('@@' + JSON.stringify({ what, value }) + '\n')
 const sum = file => createHash('sha256').update(fs.readFileSync(file)).digest('hex')
 const tree = dir => fs.readdirSync(dir, { recursive: true, withFileTypes: true }).filter(e => e.isFile())
   .map(e => path.relative(dir, path.join(e.parentPath ?? e.path, e.name))).sort()
@@ -94,19 +94,6 @@ const verbs = {
     const core = await load('@actions/core/lib/core.js')
     say('token', await core.getIDToken('https://vault.example'))
     say('default', await core.getIDToken())
-  },
-  async tools () {
-    const glob = await load('@actions/glob/lib/glob.js')
-    process.chdir(folder)
-    const found = {}
-    for (const line of JSON.parse(process.env.PATTERNS)) {
-      const g = await glob.create(line.patterns, { implicitDescendants: !line.noDescend, excludeHiddenFiles: !!line.skipHidden })
-      found[line.patterns] = { roots: g.getSearchPaths(), found: await g.glob() }
-    }
-    say('glob', found)
-    const { Minimatch } = await load('minimatch/dist/commonjs/index.js').catch(() => load('minimatch/minimatch.js')).then(m => m.Minimatch ? m : { Minimatch: m.default.Minimatch ?? m.default })
-    const names = JSON.parse(process.env.NAMES)
-    say('names', Object.fromEntries(JSON.parse(process.env.NAME_PATTERNS).map(p => [p, names.filter(n => new Minimatch(p).match(n))])))
   }
 }
 await verbs[verb]()
