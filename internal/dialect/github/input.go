@@ -68,6 +68,8 @@ type BindInput struct {
 	Job    *plan.Job        // with Late set
 	Needs  []program.Before // the jobs that it names as needs, legs of a matrix each
 	Before []program.Before // all jobs that it waits for, directly or not, of its own plan
+	// Canceled says that the whole run is being canceled: what cancelled() asks.
+	Canceled bool
 }
 
 // Bound is what a late job becomes: jobs of its own, itself made concrete, or nothing for a reason.

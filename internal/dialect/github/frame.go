@@ -1,0 +1,173 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/sluice-delivery/sluice/internal/dialect/github/expr"
+	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+)
+
+// graph is the jobs of one workflow as they are made.
+type graph struct {
+	knots []*knot
+	by    map[string]*knot // by the job's ID, in lower case
+}
+
+// knot is one job of the file with what became of it.
+type knot struct {
+	job   *workflow.Job
+	needs []*knot
+	made  []*plan.Job
+	// loyal: it runs only where everything before it succeeded. open marks a knot that is being looked at.
+	loyal, decided, open bool
+}
+
+func newGraph(f *workflow.File) *graph {
+	g := &graph{by: map[string]*knot{}}
+	for _, j := range f.Jobs {
+		k := &knot{job: j}
+		g.knots, g.by[strings.ToLower(j.ID)] = append(g.knots, k), k
+	}
+	for _, k := range g.knots {
+		seen := map[*knot]bool{}
+		for _, n := range k.job.Needs {
+			if b := g.by[strings.ToLower(n.Value)]; b != nil && b != k && !seen[b] {
+				seen[b], k.needs = true, append(k.needs, b)
+			}
+		}
+	}
+	return g
+}
+
+// frame makes the jobs of a workflow.
+func (c *compiler) frame(ctx context.Context, f *Frame, stage string) []*plan.Job {
+	g := newGraph(f.File)
+	var out []*plan.Job
+	for _, k := range g.knots {
+		s := scene{ctx: ctx, f: f, job: k.job, stage: stage, needs: expr.NewObject(), known: len(k.needs) == 0, knot: k}
+		if s.known {
+			s.standing = standing{success: true}
+		}
+		k.made = c.job(&s)
+		if c.jobs += len(k.made); c.jobs > maxJobs {
+			c.mistake(CodeTooMany, k.job.Place, "the workflows have more than %d jobs", maxJobs)
+			return nil
+		}
+		out = append(out, k.made...)
+	}
+	for _, j := range out {
+		j.Workflow = f.File.Path
+	}
+	g.wire()
+	return out
+}
+
+// wire gives every job the legs of those that it needs. IDs are given later (identify), so the edges hold the jobs'
+// places for now.
+func (g *graph) wire() {
+	for _, k := range g.knots {
+		for _, j := range k.made {
+			own := OwnOf(j)
+			for _, b := range k.needs {
+				own.before = append(own.before, b.made...)
+			}
+		}
+	}
+}
+
+// identify gives the jobs of a plan their IDs: the name, or the name with what tells it from others of that name; then
+// the edges.
+func identify(p *plan.Plan) {
+	count := map[string]int{}
+	for _, j := range p.Jobs {
+		count[idOf(j)]++
+	}
+	taken := map[string]bool{}
+	for _, j := range p.Jobs {
+		id := idOf(j)
+		if count[id] > 1 {
+			own := OwnOf(j)
+			for _, longer := range []string{own.Frame.Title + ": " + id, own.Frame.Path + ": " + id, own.Frame.Path + ": " + j.Key + ": " + id} {
+				if !taken[longer] && count[longer] == 0 {
+					id = longer
+					break
+				}
+			}
+		}
+		for base, n := id, 2; taken[id]; n++ {
+			id = fmt.Sprintf("%s #%d", base, n)
+		}
+		taken[id], j.ID = true, id
+	}
+	for _, j := range p.Jobs {
+		if j.Strategy != nil {
+			j.Strategy.Set = OwnOf(j).Frame.Path + ": " + j.Key
+		}
+		connect(j)
+	}
+}
+
+// idOf is the name without those of the workflows that call.
+func idOf(j *plan.Job) string {
+	if own := OwnOf(j); own.Frame != nil {
+		return strings.TrimPrefix(j.Name, own.Frame.name)
+	}
+	return j.Name
+}
+
+func connect(j *plan.Job) {
+	own := OwnOf(j)
+	j.Needs, j.Inputs = nil, nil
+	for _, b := range own.before {
+		j.Needs = append(j.Needs, plan.Need{Job: b.ID, Artifacts: true})
+		j.Inputs = append(j.Inputs, b.ID)
+	}
+}
+
+// loyalty reports whether the job runs only where all that it waits for, directly or not, succeeded. A circle was
+// refused when the file was read.
+func (k *knot) loyalty() bool {
+	if k.decided || k.open {
+		return k.loyal
+	}
+	k.open = true
+	k.loyal = k.job.If == nil || k.job.If.Cond == nil || k.job.If.Cond.Implied() || len(k.needs) == 0
+	for _, b := range k.needs {
+		k.loyal = b.loyalty() && k.loyal
+	}
+	k.open, k.decided = false, true
+	return k.loyal
+}
+
+// exact reports whether a job whose needs succeeded may be sure that everything before them did, too: then the success()
+// of GitHub, which asks all of them, is that of the direct needs.
+func (k *knot) exact() bool {
+	for _, b := range k.needs {
+		if !b.loyalty() {
+			return false
+		}
+	}
+	return true
+}
+
+// sole reports whether there is one job before this one, and nothing else: then failure() is that of the one need.
+func (k *knot) sole() bool {
+	return len(k.needs) == 1 && len(k.needs[0].needs) == 0 && len(k.needs[0].made) == 1
+}
+
+// sourceOf is a file as the plan lists it.
+func sourceOf(repository, shown string, text []byte, f *workflow.File) plan.Source {
+	kind := "root"
+	if repository != "" {
+		kind = "project"
+	}
+	at := fault.Place{}
+	if f.Node != nil {
+		at = f.Node.At()
+	}
+	return plan.Source{Kind: kind, Name: shown, Digest: digest(text), Place: at}
+}
