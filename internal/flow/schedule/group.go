@@ -6,6 +6,7 @@ const (
 	OldestFirst      = "oldest_first"
 	NewestFirst      = "newest_first"
 	NewestReadyFirst = "newest_ready_first"
+	Single           = "single" // GitHub's concurrency
 )
 
 type groupKey struct{ project, name string }
@@ -83,6 +84,49 @@ func (q *Queue) SetMode(project, name, mode string) {
 	if g := q.groups[groupKey{project, name}]; g != nil {
 		g.mode(mode)
 		q.grant(g)
+	}
+}
+
+// enter makes a job wait for its group.
+func (g *group) enter(it *item) {
+	it.state = held
+	g.mode(it.Mode)
+	g.waiting.push(it)
+}
+
+// Superseded is a job that has to be canceled because a newer one asks for its concurrency group.
+type Superseded struct {
+	Job, By string
+	Group   string
+	Held    bool // it had been let through
+}
+
+// Superseded tells, once each, of the jobs that newer ones have replaced. They stay in the queue, and hold what they
+// hold, until they are removed.
+func (q *Queue) Superseded() []Superseded {
+	out := q.passed
+	q.passed = nil
+	return out
+}
+
+// supersede replaces the jobs that wait for a group of the mode single by a newer one.
+func (q *Queue) supersede(it *item) {
+	g := it.group
+	if g.order != Single {
+		return
+	}
+	for g.waiting.len() > 1 {
+		other := g.waiting.things[0]
+		if other == it {
+			other = g.waiting.things[1]
+		}
+		g.waiting.remove(other)
+		other.state = dropped
+		q.passed = append(q.passed, Superseded{Job: other.ID, By: it.ID, Group: g.key.name})
+	}
+	if h := g.holder; it.Cancel && h != nil && !h.yield {
+		h.yield = true
+		q.passed = append(q.passed, Superseded{Job: h.ID, By: it.ID, Group: g.key.name, Held: true})
 	}
 }
 

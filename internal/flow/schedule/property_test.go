@@ -18,6 +18,7 @@ type model struct {
 
 type entry struct {
 	schedule.Job
+	leg     bool // its set lets it through
 	granted bool // its group is its own
 	agent   string
 }
@@ -50,11 +51,20 @@ func (m *model) fits(e *entry, a schedule.Agent) bool {
 	return !slices.ContainsFunc(e.Tags, func(t string) bool { return !slices.Contains(a.Tags, t) })
 }
 
-// grant gives every free group to the first that waits for it.
+// grant lets jobs through their sets while there is room, and gives every free group to the first that waits for it.
 func (m *model) grant() {
 	for _, e := range m.jobs {
+		legs := 0
+		for _, o := range m.jobs {
+			if o.leg && o.Set == e.Set && o.Run == e.Run {
+				legs++
+			}
+		}
+		e.leg = e.leg || e.Set == "" || legs < e.Parallel
+	}
+	for _, e := range m.jobs {
 		taken := slices.ContainsFunc(m.jobs, func(o *entry) bool { return o.Group == e.Group && o.granted })
-		if e.Group != "" && !taken {
+		if e.Group != "" && !taken && e.leg {
 			e.granted = true
 		}
 	}
@@ -65,7 +75,7 @@ func (m *model) next() *entry {
 	var best *entry
 	for _, e := range m.jobs {
 		free := slices.ContainsFunc(m.agents, func(a schedule.Agent) bool { return m.fits(e, a) && m.busy(a.ID) < a.Slots })
-		if e.agent == "" && (e.Group == "" || e.granted) && free && (best == nil || m.running(e.Run) < m.running(best.Run)) {
+		if e.agent == "" && e.leg && (e.Group == "" || e.granted) && free && (best == nil || m.running(e.Run) < m.running(best.Run)) {
 			best = e
 		}
 	}
@@ -108,6 +118,9 @@ func TestQueueAgreesWithTheModel(t *testing.T) {
 				if rapid.Bool().Draw(t, "grouped") {
 					j.Group = rapid.SampledFrom([]string{"prod", "test"}).Draw(t, "group")
 				}
+				if rapid.Bool().Draw(t, "leg") {
+					j.Set, j.Parallel = "matrix", 2
+				}
 				next++
 				q.Push(j)
 				m.jobs = append(m.jobs, &entry{Job: j})
@@ -149,12 +162,23 @@ func TestQueueAgreesWithTheModel(t *testing.T) {
 				for _, group := range []string{"prod", "test"} {
 					n := 0
 					for _, e := range m.jobs {
-						if k := q.Why(e.ID).Kind; e.Group == group && k != schedule.Group {
+						if k := q.Why(e.ID).Kind; e.Group == group && k != schedule.Group && k != schedule.Parallel {
 							n++
 						}
 					}
 					if n > 1 {
 						t.Fatalf("%d jobs of group %s were let through", n, group)
+					}
+				}
+				legs := map[string]int{}
+				for _, e := range m.jobs {
+					if e.Set != "" && q.Why(e.ID).Kind == schedule.Assigned {
+						legs[e.Run]++
+					}
+				}
+				for run, n := range legs {
+					if n > 2 {
+						t.Fatalf("%d legs of run %s at a time", n, run)
 					}
 				}
 			},
@@ -174,6 +198,8 @@ func (m *model) why(e *entry) schedule.Kind {
 	switch {
 	case e.agent != "":
 		return schedule.Assigned
+	case !e.leg:
+		return schedule.Parallel
 	case e.Group != "" && !e.granted:
 		return schedule.Group
 	case free:
@@ -185,6 +211,67 @@ func (m *model) why(e *entry) schedule.Kind {
 	default:
 		return schedule.Busy
 	}
+}
+
+// TestOnlyTheNewestWaits holds the mode single against what it says: one job of a group is let through, one waits, and
+// that is the one that came last.
+func TestOnlyTheNewestWaits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		q := schedule.New()
+		q.SetAgents([]schedule.Agent{{ID: "m", Slots: 1000, AnyTags: true}}, noon)
+		var holder, waits string
+		told := false // the holder has been told to stop
+		next := 0
+		t.Repeat(map[string]func(*rapid.T){
+			"push": func(t *rapid.T) {
+				j := schedule.Job{ID: fmt.Sprint("j", next), Run: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "run"), Group: "g", Mode: schedule.Single, Cancel: rapid.Bool().Draw(t, "cancel")}
+				next++
+				q.Push(j)
+				want := ""
+				if holder == "" {
+					holder = j.ID
+				} else {
+					if waits != "" {
+						want += waits + "<" + j.ID
+					}
+					if j.Cancel && !told {
+						told = true
+						if want != "" {
+							want += " "
+						}
+						want += holder + "<" + j.ID + "!"
+					}
+					if waits != "" && rapid.Bool().Draw(t, "removed at once") {
+						q.Remove(waits)
+					}
+					waits = j.ID
+				}
+				if got := tellSuperseded(q.Superseded()); got != want {
+					t.Fatalf("superseded %q, want %q", got, want)
+				}
+			},
+			"done": func(t *rapid.T) {
+				if holder == "" {
+					t.Skip("nobody is there")
+				}
+				q.Done(holder, noon)
+				holder, waits, told = waits, "", false
+			},
+			"give up": func(t *rapid.T) {
+				if waits == "" {
+					t.Skip("nobody waits")
+				}
+				q.Remove(waits)
+				waits = ""
+			},
+			"": func(t *rapid.T) {
+				q.Assign(noon)
+				if holder != "" && q.Why(holder).Kind != schedule.Assigned || waits != "" && q.Why(waits).Kind != schedule.Group {
+					t.Fatalf("%s %s, %s %s", holder, q.Why(holder).Kind, waits, q.Why(waits).Kind)
+				}
+			},
+		})
+	})
 }
 
 func BenchmarkAssign10000JobsTo1000Agents(b *testing.B) {

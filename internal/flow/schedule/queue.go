@@ -22,9 +22,16 @@ type Job struct {
 	// Group is the resource group: at most one of its jobs is let through at a time, from the moment that it may be
 	// assigned until it is done. Groups of different projects are different. Mode is the group's process mode (GitLab
 	// documentation, Resource group): unordered, oldest_first, newest_first or newest_ready_first; "" leaves it as it is.
+	// In the mode single (GitHub's concurrency) only the newest of those that wait stays, and one with Cancel also has
+	// the job stopped that was let through; see Superseded.
 	Group, Mode string
+	Cancel      bool
 	Project     string
 	Order       int64 // of its run among the runs of the project: the older, the lower
+
+	// Set names jobs of one run of which at most Parallel are let through at a time (GitHub's max-parallel); 0 is no limit.
+	Set      string
+	Parallel int
 
 	NoAgent bool      // needs no agent, only its group: a job that becomes other jobs
 	Queued  time.Time // when it became ready
@@ -50,8 +57,10 @@ type Queue struct {
 	items   map[string]*item
 	parties map[string]*party
 	groups  map[groupKey]*group
-	free    []*item // let through, and in need of no agent
-	untold  []*item // waiting for a group, and not yet told by Assign
+	sets    map[setKey]*set
+	passed  []Superseded // not yet told
+	free    []*item      // let through, and in need of no agent
+	untold  []*item      // waiting for a group, and not yet told by Assign
 	fleet
 }
 
@@ -60,7 +69,9 @@ type state int
 
 const (
 	expected state = iota // not ready yet
+	paced                 // ready, but enough of its set run
 	held                  // ready, but its group is taken
+	dropped               // ready, but a newer one waits for its group in its place
 	ready                 // may be assigned
 	assigned              // runs
 	gone
@@ -75,6 +86,8 @@ type item struct {
 	line  *line
 	party *party
 	group *group
+	set   *set // nil where it has no limit
+	yield bool // it was let through, and has been told to stop for a newer one
 	agent *agent
 }
 
@@ -89,7 +102,7 @@ type party struct {
 // New makes an empty queue without agents.
 func New() *Queue {
 	return &Queue{
-		items: map[string]*item{}, parties: map[string]*party{}, groups: map[groupKey]*group{},
+		items: map[string]*item{}, parties: map[string]*party{}, groups: map[groupKey]*group{}, sets: map[setKey]*set{},
 		fleet: fleet{agents: map[string]*agent{}, left: map[string]*agent{}, byTags: map[string]*bucket{}},
 	}
 }
@@ -102,23 +115,30 @@ func (q *Queue) Push(j Job) {
 	}
 	delete(q.items, j.ID)
 	it := q.add(j)
-	if it.group != nil {
-		it.state = held
-		it.group.mode(j.Mode)
-		it.group.waiting.push(it)
+	enters := it.set.enter(it)
+	if enters && it.group != nil {
+		it.group.enter(it)
 	}
 	if old != nil {
 		q.leave(old) // only now, or the job would lose its turn in the group
 		q.items[j.ID] = it
 	}
+	if enters {
+		q.pass(it)
+	}
+	if it.state == paced || it.state == held {
+		q.untold = append(q.untold, it)
+	}
+}
+
+// pass lets a job on that its set lets through: to its group, or to the agents.
+func (q *Queue) pass(it *item) {
 	if it.group == nil {
 		q.admit(it)
 		return
 	}
+	q.supersede(it)
 	q.grant(it.group)
-	if it.state == held {
-		q.untold = append(q.untold, it)
-	}
 }
 
 // Expect tells of a job that is not ready yet. It matters to resource groups that go by the age of runs, where a job
@@ -127,6 +147,7 @@ func (q *Queue) Expect(j Job) {
 	if j.Group == "" || q.items[j.ID] != nil {
 		return
 	}
+	j.Set = "" // it is a matter of jobs that are ready
 	it := q.add(j)
 	it.group.mode(j.Mode)
 	it.group.upcoming.push(it)
@@ -143,7 +164,8 @@ func (q *Queue) Remove(id string) {
 }
 
 // Assign starts what can start now, the parties with the fewest running jobs first and then the oldest (GitLab, fair
-// scheduling of shared runners). It also tells of jobs that came to wait for their resource group since the last call.
+// scheduling of shared runners). It also tells of jobs that came to wait for their resource group, or for a job of their
+// set to end, since the last call.
 func (q *Queue) Assign(now time.Time) ([]Assignment, []Blocked) {
 	var out []Assignment
 	give := func(it *item, agent string) {
@@ -167,7 +189,7 @@ func (q *Queue) Assign(now time.Time) ([]Assignment, []Blocked) {
 	}
 	var blocked []Blocked
 	for _, it := range q.untold {
-		if it.state == held {
+		if it.state == held || it.state == paced {
 			blocked = append(blocked, Blocked{Job: it.ID, Reason: q.Why(it.ID)})
 		}
 	}
@@ -179,7 +201,7 @@ func (q *Queue) Assign(now time.Time) ([]Assignment, []Blocked) {
 func (q *Queue) Len() (waiting, running int) {
 	for _, it := range q.items {
 		switch it.state {
-		case held, ready:
+		case paced, held, dropped, ready:
 			waiting++
 		case assigned:
 			running++
@@ -209,6 +231,14 @@ func (q *Queue) add(j Job) *item {
 		}
 		it.group.items++
 	}
+	if j.Set != "" && j.Parallel > 0 {
+		key := setKey{j.Run, j.Set}
+		if it.set = q.sets[key]; it.set == nil {
+			it.set = newSet(key)
+			q.sets[key] = it.set
+		}
+		it.set.items++
+	}
 	return it
 }
 
@@ -230,6 +260,8 @@ func (q *Queue) leave(it *item) {
 	switch was {
 	case expected:
 		it.group.upcoming.remove(it)
+	case paced:
+		it.set.waiting.remove(it)
 	case held:
 		it.group.waiting.remove(it)
 	case ready:
@@ -248,12 +280,15 @@ func (q *Queue) leave(it *item) {
 	if it.party.items--; it.party.items == 0 {
 		delete(q.parties, it.party.name)
 	}
+	if it.group != nil && it.group.holder == it {
+		it.group.holder = nil
+	}
+	if it.set != nil && was != expected {
+		q.leaveSet(it.set, was != paced)
+	}
 	g := it.group
 	if g == nil {
 		return
-	}
-	if g.holder == it {
-		g.holder = nil
 	}
 	if g.items--; g.items == 0 {
 		delete(q.groups, g.key)

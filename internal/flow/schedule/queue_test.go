@@ -17,9 +17,11 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 //
 //	agents ID=SLOTS[:TAG,TAG] ...   a tag "*" takes every job, "-" also those without tags
 //	agent ID=SLOTS[:TAGS]           sets one; drop ID takes one away
-//	push JOB WORD...                words: run=, tags=, group=, mode=, order=, share=, project=, noagent
+//	push JOB WORD...                words: run=, tags=, group=, mode=, order=, share=, project=, noagent, set=, parallel=,
+//	                                single= and cancel= (groups of the mode single)
 //	expect JOB WORD..., done JOB..., remove JOB, mode GROUP MODE
 //	assign                          then "= a>x b>y" says what was assigned, "~ c: REASON" what was blocked
+//	^ a<b c<d!                      which jobs were superseded by which, ! those that had been let through
 //	why JOB: REASON
 type story string
 
@@ -65,6 +67,10 @@ func (s story) tell(t *testing.T) {
 		case "~":
 			if blocked != text {
 				t.Fatalf("blocked %q, want %q", blocked, text)
+			}
+		case "^":
+			if got := tellSuperseded(q.Superseded()); got != text {
+				t.Fatalf("superseded %q, want %q", got, text)
 			}
 		case "why":
 			id, want, _ := strings.Cut(text, ": ")
@@ -117,6 +123,14 @@ func job(t *testing.T, w []string) schedule.Job {
 			j.Order, _ = strconv.ParseInt(value, 10, 64)
 		case "noagent":
 			j.NoAgent = true
+		case "set":
+			j.Set = value
+		case "parallel":
+			j.Parallel, _ = strconv.Atoi(value)
+		case "single":
+			j.Group, j.Mode = value, schedule.Single
+		case "cancel":
+			j.Group, j.Mode, j.Cancel = value, schedule.Single, true
 		default:
 			t.Fatalf("what is %q?", word)
 		}
@@ -133,6 +147,18 @@ func tellAssigned(as []schedule.Assignment, bs []schedule.Blocked) (assigned, bl
 		held = append(held, fmt.Sprintf("%s: %s", b.Job, b.Reason))
 	}
 	return strings.Join(out, " "), strings.Join(held, "; ")
+}
+
+func tellSuperseded(ss []schedule.Superseded) string {
+	var out []string
+	for _, s := range ss {
+		text := s.Job + "<" + s.By
+		if s.Held {
+			text += "!"
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " ")
 }
 
 func TestQueue(t *testing.T) {

@@ -15,6 +15,8 @@ const (
 	Ready    Kind = "ready"    // the next Assign starts it, or one that goes before it
 	Group    Kind = "group"    // another job holds its resource group
 	Turn     Kind = "turn"     // its resource group goes by the age of runs, and another run's job goes first
+	Passed   Kind = "passed"   // a newer job waits for its concurrency group in its place
+	Parallel Kind = "parallel" // as many jobs of its matrix run as may
 	Upcoming Kind = "upcoming" // it is not ready yet
 	NoAgent  Kind = "no_agent" // no agent takes its tags
 	Paused   Kind = "paused"   // the agents that take it have no slots at all
@@ -25,7 +27,9 @@ const (
 type Reason struct {
 	Kind  Kind     `json:"kind"`
 	Group string   `json:"group,omitempty"`
+	Mode  string   `json:"mode,omitempty"`  // of the group, where it is single
 	Job   string   `json:"job,omitempty"`   // that holds the group, or goes first
+	Most  int      `json:"most,omitempty"`  // jobs of its matrix at a time
 	Agent string   `json:"agent,omitempty"` // that it runs on
 	Tags  []string `json:"tags,omitempty"`  // that it asks for
 	Slots int      `json:"slots,omitempty"` // of the agents that take it
@@ -41,8 +45,12 @@ func (q *Queue) Why(id string) Reason {
 	switch it.state {
 	case expected:
 		return Reason{Kind: Upcoming, Group: it.Group}
+	case paced:
+		return Reason{Kind: Parallel, Most: it.Parallel}
 	case held:
 		return it.group.why()
+	case dropped:
+		return Reason{Kind: Passed, Group: it.Group}
 	case assigned:
 		r := Reason{Kind: Assigned, Group: it.Group}
 		if it.agent != nil {
@@ -61,7 +69,11 @@ func (q *Queue) Why(id string) Reason {
 
 func (g *group) why() Reason {
 	if g.holder != nil {
-		return Reason{Kind: Group, Group: g.key.name, Job: g.holder.ID}
+		r := Reason{Kind: Group, Group: g.key.name, Job: g.holder.ID}
+		if g.order == Single {
+			r.Mode = Single
+		}
+		return r
 	}
 	if _, ahead := g.next(); ahead != nil {
 		return Reason{Kind: Turn, Group: g.key.name, Job: ahead.ID}
@@ -88,12 +100,20 @@ func (q *Queue) whyReady(it *item) Reason {
 func (r Reason) String() string {
 	switch r.Kind {
 	case Group:
-		if r.Job == "" {
-			return fmt.Sprintf("waiting for resource group %q", r.Group)
+		kind := "resource"
+		if r.Mode == Single {
+			kind = "concurrency"
 		}
-		return fmt.Sprintf("waiting for resource group %q, held by %s", r.Group, r.Job)
+		if r.Job == "" {
+			return fmt.Sprintf("waiting for %s group %q", kind, r.Group)
+		}
+		return fmt.Sprintf("waiting for %s group %q, held by %s", kind, r.Group, r.Job)
 	case Turn:
 		return fmt.Sprintf("waiting for resource group %q, %s goes first", r.Group, r.Job)
+	case Passed:
+		return fmt.Sprintf("a newer job waits for concurrency group %q in its place", r.Group)
+	case Parallel:
+		return fmt.Sprintf("at most %d of its matrix run at a time (max-parallel)", r.Most)
 	case Upcoming:
 		return "not ready yet"
 	case NoAgent:
