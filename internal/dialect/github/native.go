@@ -14,10 +14,21 @@ type native struct {
 	main func(c *call) ending
 	// post is nil where there is nothing to do at the job's end.
 	post func(c *call) ending
+	// onSuccess says that post runs only where the job went well.
+	onSuccess bool
 }
 
-// natives are the built-in actions by owner/repo/path in lower case.
+// natives are the built-in actions by owner/repo/path in lower case. Filled by init, since they run through the walk.
 var natives map[string]*native
+
+func init() {
+	natives = map[string]*native{
+		"actions/checkout": checkout, "actions/cache": cacheAction, "actions/cache/restore": cacheRestore, "actions/cache/save": cacheSave,
+		"actions/upload-artifact": uploadArtifact, "actions/upload-artifact/merge": mergeArtifacts, "actions/download-artifact": downloadArtifact,
+		"actions/setup-go": setupGo, "actions/setup-node": setupNode, "actions/setup-python": setupPython, "actions/setup-java": setupJava,
+		"actions/github-script": githubScript,
+	}
+}
 
 // call is one use of a built-in action.
 type call struct {
@@ -44,6 +55,9 @@ func (w *walk) native(at *step, u *use) ending {
 	if n.post != nil {
 		s, title := at.scope, at.title
 		s.posts = append(s.posts, func() {
+			if n.onSuccess && w.status != success {
+				return
+			}
 			w.apart(s, u, title, part{"Post", nil, func(at *step) ending { return n.post(&call{w, at, u}) }})
 		})
 	}

@@ -86,7 +86,3 @@ func (c *call) fetch(repository string) (program.Fetch, error) {
 	f.Path = where
 	return f, nil
 }
-
-func init() {
-	natives = map[string]*native{"actions/checkout": checkout}
-}

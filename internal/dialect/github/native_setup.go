@@ -1,0 +1,302 @@
+package github
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+)
+
+// found is a tool of the machine.
+type found struct{ version, bin, home, name string }
+
+// find looks for a tool. The versions are what the setup action documents; the first line is looked for where there are
+// several.
+func (c *call) find(tool, version string) (found, ending) {
+	o := c.do(program.Find{Tool: tool, Version: version, Arch: c.input("architecture")})
+	if o.Failure == program.Canceled || o.Failure == program.ExecutionTimeout {
+		return found{}, c.verdictFor(c.at, o, "")
+	}
+	if o.Failure != "" || len(o.Values) < 3 {
+		wanted := tool
+		if version != "" {
+			wanted += " " + version
+		}
+		return found{}, c.error(CodeTool, broken(program.UnmetPrerequisites, "%s is not on this machine, and nothing is downloaded: %s", wanted, first(o.Message, "it was not found")))
+	}
+	f := found{version: o.Values[0], bin: o.Values[1], home: o.Values[2], name: tool}
+	if len(o.Values) > 3 && o.Values[3] != "" {
+		f.name = o.Values[3]
+	}
+	return f, fine
+}
+
+// wanted is the version that a setup action asks for: its input, else what the file says that the other input names.
+func (c *call) wanted(tool, input, file string) (string, ending) {
+	version, from := c.input(input), c.input(file)
+	if version != "" {
+		if from != "" {
+			c.caution("Both %s and %s inputs are specified, only %s will be used.", input, file, input)
+		}
+		return version, fine
+	}
+	if from == "" {
+		return "", fine
+	}
+	text, ok := c.read(from)
+	if !ok {
+		return "", c.error(CodeTool, broken(program.ConfigurationFailed, "The specified %s version file at: %s does not exist", tool, from))
+	}
+	if version = versionIn(tool, from, text); version == "" {
+		return "", c.error(CodeTool, broken(program.ConfigurationFailed, "no version of %s is in %s", tool, from))
+	}
+	return version, fine
+}
+
+// read is the text of a file in the workspace.
+func (c *call) read(file string) (string, bool) {
+	name := c.inWorkspace(file)
+	o := c.do(program.ReadFiles{Select: program.Select{Paths: []string{escapeGlob(name)}}, Limit: 1 << 20})
+	for _, f := range o.Files {
+		if f.Path == name {
+			return string(f.Content), true
+		}
+	}
+	return "", false
+}
+
+// escapeGlob makes a pattern that matches this very path.
+func escapeGlob(path string) string {
+	var b strings.Builder
+	for _, r := range path {
+		if strings.ContainsRune(`*?[]{}\`, r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// ownFolders notes that a setup action's cache needs no keeping here.
+func (c *call) ownFolders(what string) {
+	c.say("%s uses its cache in this machine's own folders, which stay from run to run", what)
+	c.output("cache-hit", "false")
+}
+
+// variable is a variable as the steps see it.
+func (c *call) variable(name string) string {
+	var e environ
+	e.addPairs(c.Base)
+	e.add(&c.at.env)
+	return e.get(name)
+}
+
+// several are the versions of an input that may have one a line; the last one is what the later steps use first.
+func several(text string) []string {
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			out = append(out, line)
+		}
+	}
+	if len(out) == 0 {
+		return []string{""}
+	}
+	return out
+}
+
+var setupGo = &native{
+	inputs: []string{"go-version", "go-version-file", "check-latest", "token", "cache", "cache-dependency-path", "architecture", "go-download-base-url"},
+	main: func(c *call) ending {
+		version, bad := c.wanted("go", "go-version", "go-version-file")
+		if bad.status != success {
+			return bad
+		}
+		f, bad := c.find("go", version)
+		if bad.status != success {
+			return bad
+		}
+		c.prepend(f.bin)
+		gopath := first(c.variable("GOPATH"), c.variable("HOME")+"/go")
+		c.prepend(gopath + "/bin")
+		if version != "" {
+			c.walk.env.set("GOTOOLCHAIN", "local")
+		}
+		c.output("go-version", strings.TrimPrefix(f.version, "go"))
+		if c.flag("cache", true) {
+			c.ownFolders("Go")
+		}
+		c.say("Successfully set up Go version %s", first(version, f.version))
+		c.say("go version %s in %s", f.version, f.home)
+		return fine
+	},
+}
+
+var setupNode = &native{
+	inputs: []string{
+		"node-version", "node-version-file", "architecture", "check-latest", "registry-url", "scope", "token", "cache", "cache-dependency-path",
+		"package-manager-cache", "always-auth", "mirror", "mirror-token", "version",
+	},
+	main: func(c *call) ending {
+		version, bad := c.wanted("node", "node-version", "node-version-file")
+		if bad.status != success {
+			return bad
+		}
+		f, bad := c.find("node", first(version, c.input("version")))
+		if bad.status != success {
+			return bad
+		}
+		c.prepend(f.bin)
+		c.output("node-version", "v"+strings.TrimPrefix(f.version, "v"))
+		if c.input("registry-url") != "" {
+			if bad := c.registry(); bad.status != success {
+				return bad
+			}
+		}
+		if c.input("cache") != "" {
+			c.ownFolders(c.input("cache"))
+		}
+		c.say("node %s in %s", f.version, f.bin)
+		return fine
+	},
+}
+
+// registry writes the .npmrc that setup-node writes for registry-url and scope.
+func (c *call) registry() ending {
+	url := c.input("registry-url")
+	if !strings.HasSuffix(url, "/") {
+		url += "/"
+	}
+	scope := c.input("scope")
+	if scope == "" && strings.Contains(url, "npm.pkg.github.com") {
+		scope = c.own.Frame.Event.Owner()
+	}
+	if scope != "" && !strings.HasPrefix(scope, "@") {
+		scope = "@" + scope
+	}
+	if scope != "" {
+		scope = strings.ToLower(scope) + ":"
+	}
+	bare := url[strings.Index(url, ":")+1:]
+	text := bare + ":_authToken=${NODE_AUTH_TOKEN}\n" + scope + "registry=" + url + "\n"
+	if o := c.do(program.Files{Files: []program.File{{Name: ".npmrc", Content: text}}}); o.Failure != "" {
+		return broken(o.Failure, "%s", o.Message)
+	}
+	c.walk.env.set("NPM_CONFIG_USERCONFIG", c.Paths.JobPrivate+"/.npmrc")
+	if c.variable("NODE_AUTH_TOKEN") == "" {
+		c.walk.env.set("NODE_AUTH_TOKEN", "XXXXX-XXXXX-XXXXX-XXXXX")
+	}
+	return fine
+}
+
+var setupPython = &native{
+	inputs: []string{
+		"python-version", "python-version-file", "cache", "architecture", "check-latest", "token", "cache-dependency-path", "update-environment",
+		"allow-prereleases", "freethreaded", "pip-version", "pip-install", "ignore-platform-version",
+	},
+	main: runSetupPython,
+}
+
+func runSetupPython(c *call) ending {
+	version, bad := c.wanted("python", "python-version", "python-version-file")
+	if bad.status != success {
+		return bad
+	}
+	if version == "" {
+		if text, ok := c.read(".python-version"); ok {
+			version = strings.Join(versionsIn(text), "\n")
+		}
+	}
+	for _, v := range several(version) {
+		f, bad := c.find("python", v)
+		if bad.status != success {
+			return bad
+		}
+		if c.flag("update-environment", true) {
+			if bad := c.usePython(f); bad.status != success {
+				return bad
+			}
+		}
+		c.output("python-version", f.version)
+		c.output("python-path", f.bin+"/"+f.name)
+		c.say("Successfully set up CPython (%s)", f.version)
+	}
+	if c.input("cache") != "" {
+		c.ownFolders(c.input("cache"))
+	}
+	if p := c.input("pip-install"); p != "" {
+		return c.execute(c.at, append([]string{c.at.ran.outputs.get("python-path"), "-m", "pip", "install"}, words(p)...), c.process(c.at), "pip install failed with exit code %d")
+	}
+	return fine
+}
+
+// usePython puts a Python in front, under the name python too, which systems often have as python3 alone.
+func (c *call) usePython(f found) ending {
+	c.prepend(f.bin)
+	if f.name != "python" {
+		dir := c.Paths.JobPrivate + "/_tools/python-" + f.version
+		script := `mkdir -p "$1" && ln -sfn "$2" "$1/python" && { [ -e "$1/python3" ] || ln -s "$2" "$1/python3"; } && if p=$(command -v "$3/pip3"); then ln -sfn "$p" "$1/pip"; fi`
+		o := c.do(program.Exec{
+			Step: "python", Argv: []string{"sh", "-c", script, "sh", dir, f.bin + "/" + f.name, f.bin}, Env: c.bare(), Quiet: true, Always: c.at.always,
+		})
+		if o.Failure != "" || o.Exit != 0 {
+			return c.verdictFor(c.at, o, "the folder for python cannot be made (exit code %d)")
+		}
+		c.prepend(dir)
+	}
+	c.walk.env.set("pythonLocation", f.home)
+	c.walk.env.set("PKG_CONFIG_PATH", f.home+"/lib/pkgconfig")
+	for _, name := range []string{"Python_ROOT_DIR", "Python2_ROOT_DIR", "Python3_ROOT_DIR"} {
+		c.walk.env.set(name, f.home)
+	}
+	if f.home != "/usr" {
+		path := f.home + "/lib"
+		if old := c.variable("LD_LIBRARY_PATH"); old != "" {
+			path += ":" + old
+		}
+		c.walk.env.set("LD_LIBRARY_PATH", path)
+	}
+	return fine
+}
+
+var setupJava = &native{
+	inputs: []string{
+		"java-version", "java-version-file", "distribution", "java-package", "architecture", "jdkfile", "jdk-file", "check-latest", "force-download",
+		"set-default", "verify-signature", "verify-signature-public-key", "server-id", "server-username", "server-password",
+		"server-username-env-var", "server-password-env-var", "settings-path", "overwrite-settings", "gpg-private-key", "gpg-passphrase",
+		"gpg-passphrase-env-var", "cache", "cache-jdk", "cache-dependency-path", "cache-path", "cache-read-only", "job-status", "token",
+		"mvn-toolchain-id", "mvn-toolchain-vendor", "show-download-progress", "problem-matcher",
+	},
+	idle: map[string]string{
+		"jdk-file": "the JDK of this machine is used", "jdkfile": "the JDK of this machine is used", "gpg-private-key": "the keys of this machine are used",
+		"server-username": "the settings.xml of this machine is used", "server-password": "the settings.xml of this machine is used",
+	},
+	main: runSetupJava,
+}
+
+func runSetupJava(c *call) ending {
+	version, bad := c.wanted("java", "java-version", "java-version-file")
+	if bad.status != success {
+		return bad
+	}
+	for _, v := range several(version) {
+		f, bad := c.find("java", v)
+		if bad.status != success {
+			return bad
+		}
+		major, _, _ := strings.Cut(strings.TrimPrefix(f.version, "1."), ".")
+		c.walk.env.set(fmt.Sprintf("JAVA_HOME_%s_%s", major, strings.ToUpper(c.Machine.Arch)), f.home)
+		if c.flag("set-default", true) {
+			c.walk.env.set("JAVA_HOME", f.home)
+			c.prepend(f.bin)
+		}
+		c.output("distribution", c.input("distribution"))
+		c.output("version", f.version)
+		c.output("path", f.home)
+		c.say("Java %s in %s", f.version, f.home)
+	}
+	if c.input("cache") != "" {
+		c.ownFolders(c.input("cache"))
+	}
+	return fine
+}
