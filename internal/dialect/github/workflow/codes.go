@@ -96,7 +96,7 @@ working-directory belongs to a step or to defaults.run, timeout-minutes to a job
 	{Code: CodeRefused, Summary: "A key of GitHub's is known and not supported.", Text: `The workflow would not do here what it does on GitHub, so it is not run.`},
 	{Code: CodeNoted, Summary: "A key works differently here.", Text: `The key needs GitHub's servers. The message says what happens instead.`},
 	{Code: CodeUseless, Summary: "GitHub accepts this, and it has no effect or an unexpected one.", Page: syntaxPage, Text: `For example a list of branches that is empty, or one with nothing but ! patterns: no branch matches it.`},
-	{Code: CodeUsing, Summary: "An action is of an unknown kind.", Page: metadataPage + ", runs", Text: `runs.using is node24, node20, docker or composite. The older node12 and node16 are run by node20, as GitHub does.`},
+	{Code: CodeUsing, Summary: "An action is of an unknown kind.", Page: metadataPage + ", runs", Text: `runs.using is node24, node20, docker or composite. The older node12 and node16 are run by node20, as GitHub does. node22 runs here and is unknown to GitHub.`},
 	{Code: CodeLimit, Summary: "The file has more of something than GitHub allows.", Page: "Actions limits", Text: `For example 25 inputs of workflow_dispatch, or 256 jobs of one matrix.`},
 	{Code: CodeMore, Summary: "The file has more mistakes than are told.", Text: `The first ones are told. Mend them and look again.`},
 	{Code: CodeMerge, Summary: "A merge key (<<) is used.", Page: syntaxPage + ", about YAML syntax for workflows", Text: `GitHub reads YAML anchors and aliases, and no merge keys. Repeat the entries, or give the whole mapping by an alias.`},

@@ -17,7 +17,7 @@ var cronFields = []cronField{
 	{"hour", 0, 23, nil},
 	{"day of the month", 1, 31, nil},
 	{"month", 1, 12, []string{"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"}},
-	{"day of the week", 0, 6, []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}},
+	{"day of the week", 0, 7, []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}},
 }
 
 // often is the shortest time between two runs that GitHub keeps.
@@ -50,6 +50,9 @@ func (r *reader) cron(t Text) {
 		}
 		if i == 0 {
 			minutes = values
+		}
+		if i == 4 && strings.Contains(part, "7") && part != "*/7" {
+			r.warn(CodeCron, r.at(t.Node)(offset), "days of the week are 0 to 6, and Sunday is 0").WithHint("write 0 or SUN for Sunday")
 		}
 	}
 	if gap := shortest(minutes); gap < often {
@@ -117,7 +120,7 @@ func (f cronField) span(text string, stepped bool) (low, high int, why string) {
 func (f cronField) range_() string {
 	s := "is not *, or values from " + strconv.Itoa(f.min) + " to " + strconv.Itoa(f.max)
 	if f.words != nil {
-		s += " or " + f.words[0] + " to " + f.words[len(f.words)-1]
+		s = "is not *, or values from " + strconv.Itoa(f.min) + " to " + strconv.Itoa(f.min+len(f.words)-1) + " or " + f.words[0] + " to " + f.words[len(f.words)-1]
 	}
 	return s
 }

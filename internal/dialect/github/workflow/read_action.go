@@ -192,8 +192,11 @@ func (r *reader) args(n *yamlx.Node) []Text {
 func (r *reader) using(a *Action, n *yamlx.Node) {
 	kind := a.Using.Value
 	if slices.Contains(Runtimes, kind) {
-		if kind == "node12" || kind == "node16" {
+		switch kind {
+		case "node12", "node16":
 			r.tell(fault.At(CodeUsing, a.Using.At(), "%s is retired: GitHub runs the action with node20", kind).WithSeverity(fault.Note))
+		case "node22":
+			r.warn(CodeUsing, a.Using.At(), "GitHub has no node22: the action runs here and not there").WithHint("write node24 or node20")
 		}
 		kind = "JavaScript"
 	}

@@ -40,7 +40,11 @@ func (r *reader) container(n *yamlx.Node, what, path string) *Container {
 		}
 	})
 	if !n.Has("image") {
-		r.mistake(CodeMissing, n.Place, "%s has no image", what)
+		if service {
+			r.mistake(CodeMissing, n.Place, "%s has no image", what)
+		} else {
+			r.warn(CodeMissing, n.Place, "%s has no image: the job runs in none", what)
+		}
 	}
 	return c
 }
@@ -78,7 +82,7 @@ func (r *reader) credentials(n *yamlx.Node, path string) *Credentials {
 		c.Expr = t
 		return c
 	}
-	ok := r.fields(n, "credentials", path, func(name string, _, v *yamlx.Node) {
+	r.fields(n, "credentials", path, func(name string, _, v *yamlx.Node) {
 		t := r.filled(r.text(v, name, path), name)
 		if name == "username" {
 			c.Username = t
@@ -86,9 +90,10 @@ func (r *reader) credentials(n *yamlx.Node, path string) *Credentials {
 			c.Password = t
 		}
 	})
-	if ok {
-		r.need(n, "credentials", "username")
-		r.need(n, "credentials", "password")
+	for _, name := range []string{"username", "password"} {
+		if n.IsMapping() && !n.Has(name) {
+			r.warn(CodeMissing, n.Place, "credentials has no %s", name)
+		}
 	}
 	return c
 }

@@ -83,6 +83,9 @@ func (r *reader) permissions(n *yamlx.Node) Permissions {
 		case "read-all", "write-all":
 			p.All = t.Value
 		default:
+			if strings.Contains(t.Value, open) {
+				break // told already
+			}
 			f := r.mistake(CodePermission, n.Place, "permissions is read-all, write-all or a mapping of scopes, not %q", t.Value)
 			if t.Value == "none" {
 				f.WithHint("for no permission at all write {}")
@@ -126,7 +129,7 @@ func (r *reader) scope(p *Permissions, name Text, v *yamlx.Node) {
 	}
 	p.Scopes = append(p.Scopes, Named{name, level})
 	for _, l := range scope.Levels {
-		if l == level.Value {
+		if l == level.Value || strings.Contains(level.Value, open) {
 			return
 		}
 	}
@@ -189,7 +192,7 @@ func (r *reader) shell(t Text) Text {
 func (r *reader) concurrency(n, key *yamlx.Node, path string) *Concurrency {
 	c := &Concurrency{Place: key.Place}
 	if !n.IsMapping() {
-		c.Group = r.filled(r.text(n, "concurrency", path), "concurrency")
+		c.Group = r.filled(r.text(n, "concurrency", path), "concurrency") // text, or one expression
 		if single(c.Group) {
 			c.Expr = c.Group
 		}

@@ -76,7 +76,7 @@ func (r *reader) known(name Text) *Event {
 			f.WithHint("did you mean %s?", near)
 		}
 	case e.Retired:
-		r.warn(CodeUseless, name.At(), "%s never triggers: it is %s", e.Name, strings.TrimPrefix(e.Note, "it is "))
+		r.warn(CodeUseless, name.At(), "%s never triggers: it is %s", e.Name, e.Note)
 	}
 	return e
 }

@@ -25,7 +25,7 @@ func (r *reader) strategy(n, key *yamlx.Node) *Strategy {
 		case "max-parallel":
 			s.MaxParallel = r.number(v, name, strategyPath)
 			if f, ok := v.Float(); ok && (f < 1 || f != float64(int64(f))) {
-				r.mistake(CodeValue, v.Place, "max-parallel is a whole number above zero, not %s", s.MaxParallel.Value)
+				r.warn(CodeValue, v.Place, "max-parallel is a whole number above zero; GitHub takes %s for no limit, or drops the fraction", s.MaxParallel.Value)
 			}
 		}
 	})

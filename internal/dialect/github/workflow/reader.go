@@ -55,7 +55,7 @@ func newReader(file string, text []byte) *reader {
 
 // document is the root of the file's one document, or nil where that is no mapping.
 func (r *reader) document(what string) *yamlx.Node {
-	docs := yamlx.Parse(r.raw, yamlx.Options{File: r.file, Schema: yamlx.Core, NoMerge: true, Duplicate: fault.Error, MaxSize: MaxValues}, &r.faults)
+	docs := r.parse()
 	r.root = fault.Place{File: r.file, Line: 1, Column: 1}
 	switch {
 	case len(docs) == 0 && r.faults.HasErrors():
@@ -72,6 +72,19 @@ func (r *reader) document(what string) *yamlx.Node {
 		return nil
 	}
 	return docs[0]
+}
+
+// parse reads the YAML. Tags that are not YAML's own are mistakes to GitHub.
+func (r *reader) parse() []*yamlx.Node {
+	var faults fault.List
+	docs := yamlx.Parse(r.raw, yamlx.Options{File: r.file, Schema: yamlx.Core, NoMerge: true, Duplicate: fault.Error, MaxSize: MaxValues}, &faults)
+	for _, f := range faults.Sorted() {
+		if f.Code == yamlx.CodeTag && f.Severity == fault.Warning {
+			f = fault.At(f.Code, f.Place, "this tag is not known to GitHub").WithHint("put text that starts with ! in quotes")
+		}
+		r.faults.Add(f)
+	}
+	return docs
 }
 
 func (r *reader) sorted() fault.Faults {
@@ -138,6 +151,11 @@ func (r *reader) unknown(key *yamlx.Node, what, path string) {
 	name := key.Value
 	if name == "<<" {
 		r.merge(key)
+		return
+	}
+	if strings.Contains(name, open) {
+		r.mistake(CodeNoExpression, key.Place, "a key of %s is an expression", what).
+			WithHint("${{ insert }} and other expressions in place of keys are not supported")
 		return
 	}
 	f := fault.At(CodeUnknownKey, key.Place, "%s has no key %q", what, name)

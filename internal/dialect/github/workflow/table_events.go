@@ -79,7 +79,7 @@ var Events = []Event{
 	{Name: "project_column", Types: []string{"created", "updated", "moved", "deleted"}, Keys: typesOnly, Stand: StandsWithPayload, Note: "of projects (classic), which GitHub has retired", Retired: true},
 	{Name: "public", Stand: StandsWithPayload},
 	{Name: "pull_request", Types: pullTypes, Defaults: pullDefaults, Keys: pullKeys, Stand: StandsAlone},
-	{Name: "pull_request_comment", Types: changeTypes, Keys: typesOnly, Stand: StandsWithPayload, Note: "GitHub never sends it: use issue_comment", Retired: true},
+	{Name: "pull_request_comment", Types: changeTypes, Keys: typesOnly, Stand: StandsWithPayload, Note: "replaced by issue_comment", Retired: true},
 	{Name: "pull_request_review", Types: []string{"submitted", "edited", "dismissed"}, Keys: typesOnly, Stand: StandsWithPayload},
 	{Name: "pull_request_review_comment", Types: changeTypes, Keys: typesOnly, Stand: StandsWithPayload},
 	{Name: "pull_request_target", Types: pullTypes, Defaults: pullDefaults, Keys: pullKeys, Stand: StandsAlone},

@@ -65,8 +65,9 @@ var (
 	CallTypes     = []string{"string", "boolean", "number"}
 )
 
-// Runtimes are the values of runs.using that run JavaScript; those that GitHub has retired run on node20.
-var Runtimes = []string{"node24", "node20", "node16", "node12"}
+// Runtimes are the values of runs.using that run JavaScript: those of GitHub first, then those that it has retired and
+// runs on node20, and node22, which GitHub never had and which runs here on the machine's Node.
+var Runtimes = []string{"node24", "node20", "node16", "node12", "node22"}
 
 // Limits of GitHub's own (Actions limits).
 const (
