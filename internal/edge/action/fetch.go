@@ -44,7 +44,6 @@ type checkout struct {
 	origin string // address of the remote
 	commit string // what was checked out
 	ref    string // as it was asked for, or what the run is about
-	lfs    string // the store of LFS objects of the source, "" without one
 }
 
 func (k *checkout) run(ctx context.Context) error {
@@ -244,7 +243,9 @@ func overlay(ctx context.Context, from, to string) error {
 		there, e := root.Lstat(rel)
 		if d.IsDir() && rel != ".git" {
 			if e == nil && !there.IsDir() {
-				e = root.Remove(rel)
+				if err := root.Remove(rel); err != nil {
+					return err
+				}
 			}
 			return root.MkdirAll(rel, 0o777)
 		}
