@@ -40,6 +40,11 @@ type Config struct {
 	ServiceWait time.Duration
 	// Host is the engine's address; "" means DOCKER_HOST, else the usual socket.
 	Host string
+	// Socket gives jobs' containers and Docker actions the engine's socket at /var/run/docker.sock, as GitHub's runner
+	// does: who has it can do what the engine can.
+	Socket bool
+	// Node is this machine's node, for containers that have none; "" is the one on PATH.
+	Node string
 	// Hurry, once closed, ends every grace: what is being stopped is killed. nil: never.
 	Hurry <-chan struct{}
 }
@@ -156,7 +161,7 @@ func (x *Executor) Open(ctx context.Context, o program.Order, out program.Output
 	if err != nil {
 		return nil, &program.Error{Failure: program.SystemFailure, Err: err}
 	}
-	h := &host{x: x, engine: engine, order: o}
+	h := &host{site: newSite(x, engine, o)}
 	if err := h.open(ctx, out); err != nil {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()

@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/executor/docker"
 	"github.com/sluice-delivery/sluice/internal/edge/executor/executortest"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
 // engine is a client of the engine under test. Without one the test is skipped, loudly, unless SLUICE_NEED_DOCKER says
@@ -155,17 +156,33 @@ func left(t *testing.T, c *client.Client, dir string) []string {
 	return append(out, folders...)
 }
 
+// lasting has every job's container last.
+type lasting struct{ program.Executor }
+
+func (x lasting) Open(ctx context.Context, o program.Order, out program.Output) (program.Host, error) {
+	o.Lasting = true
+	return x.Executor.Open(ctx, o, out)
+}
+
 func TestContract(t *testing.T) {
-	for name, shell := range map[string]string{busybox: "sh", bash: "bash"} {
-		t.Run(shell, func(t *testing.T) {
+	for _, w := range []struct {
+		name, image, shell string
+		lasting            bool
+	}{{"sh", busybox, "sh", false}, {"bash", bash, "bash", false}, {"lasting", bash, "bash", true}} {
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
 			executortest.Run(t, func(t *testing.T) *executortest.Harness {
 				c := engine(t)
 				images(t, c)
 				dir := filepath.Join(t.TempDir(), "work")
 				x := docker.New(docker.Config{Dir: dir, Source: executortest.Source{}, Grace: time.Second})
+				var under program.Executor = x
+				if w.lasting {
+					under = lasting{x}
+				}
 				return &executortest.Harness{
-					Executor: x, Shell: shell, Run: runID(dir), Env: []string{"CI=true"}, Adds: []string{"PATH", "HOME", "HOSTNAME"},
-					Image: &plan.Container{Name: name, PullPolicy: []string{"never"}},
+					Executor: under, Lasting: w.lasting, Shell: w.shell, Run: runID(dir), Env: []string{"CI=true"}, Adds: []string{"PATH", "HOME", "HOSTNAME", "SLUICE_STEP"},
+					Image: &plan.Container{Name: w.image, PullPolicy: []string{"never"}},
 					Left: func(t *testing.T) []string {
 						if err := x.Close(context.Background()); err != nil {
 							t.Error(err)

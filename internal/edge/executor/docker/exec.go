@@ -50,10 +50,11 @@ func (h *host) Exec(ctx context.Context, e program.Exec, out program.Output) (in
 	if err := context.Cause(ctx); err != nil {
 		return 0, stopped(ctx, err)
 	}
-	if !filepath.IsLocal(e.Dir) && e.Dir != "" {
-		return 0, &program.Error{Failure: program.ConfigurationFailed, Err: fault.New(executor.CodeFolder, "the folder %q lies outside of the project", e.Dir)}
+	here, there, err := executor.Dir(h.Paths(), e.Dir)
+	if err != nil {
+		return 0, err
 	}
-	if info, err := os.Stat(filepath.Join(h.folder.Workspace, e.Dir)); err != nil || !info.IsDir() {
+	if info, err := os.Stat(here); err != nil || !info.IsDir() {
 		return 0, &program.Error{Failure: program.SystemFailure, Err: fault.New(executor.CodeFolder, "the step's folder %q is not there", e.Dir)}
 	}
 	if e.Timeout > 0 {
@@ -63,29 +64,54 @@ func (h *host) Exec(ctx context.Context, e program.Exec, out program.Output) (in
 		})
 		defer cancel()
 	}
-	s, err := h.prepare(e, out)
+	if h.order.Lasting {
+		return h.execBeside(ctx, e, there, out)
+	}
+	s, err := h.prepare(e, there, out)
 	if err == nil {
 		var order *script.Order
 		if order, err = script.NewOrder(s, out); err == nil {
 			return h.follow(ctx, order)
 		}
 	}
-	return 0, &program.Error{Failure: program.SystemFailure, Err: err}
+	return 0, h.failed(err)
 }
 
-// prepare writes the step's script and the way to start it.
-func (h *host) prepare(e program.Exec, out program.Output) (*script.Script, error) {
+// run is how a step's commands are started.
+type run struct {
+	argv  []string
+	posix bool // by a shell that can tell of one command after the other
+}
+
+// script writes the step's commands and finds what starts them: its shell, with {0} for the file where the shell is given
+// with arguments, as GitHub's custom shells are.
+func (h *host) script(e program.Exec) (*script.Script, run, error) {
+	if len(e.Argv) > 0 {
+		return &script.Script{}, run{argv: e.Argv}, nil
+	}
+	own := script.Split(e.Shell)
 	shell := h.shell
-	own := strings.Fields(e.Shell)
 	posix := true
 	if len(own) > 0 {
 		shell = own[0]
 		base := path.Base(shell)
 		posix = len(own) == 1 && (base == "bash" || base == "sh" || base == "dash" || base == "ash")
 	}
-	file := path.Join(h.private(), scriptName)
+	if shell == "" {
+		return nil, run{}, h.noShell()
+	}
+	h.steps++
+	name := scriptName
+	if h.order.Lasting { // a shell that was left running still reads the one before
+		name += "-" + strconv.Itoa(h.steps)
+	}
+	name += e.Ext
+	if filepath.Base(name) != name {
+		return nil, run{}, fault.New(executor.CodeFolder, "%q is no extension of a file's name", e.Ext)
+	}
+	file := path.Join(h.private, name)
 	var s *script.Script
-	run := ""
+	r := run{argv: []string{shell}, posix: posix}
 	if posix {
 		s = script.Compose(e.Lines, script.Options{
 			Bash: path.Base(shell) == "bash", Quiet: e.Quiet, Nonce: script.Nonce(), Out: `/proc/$PPID/fd/1`, Err: `/proc/$PPID/fd/2`,
@@ -94,30 +120,49 @@ func (h *host) prepare(e program.Exec, out program.Output) (*script.Script, erro
 		if len(text) > argLimit {
 			text = ". " + script.Quote(file)
 		}
-		run = script.Quote(shell) + " -c " + script.Quote(text)
+		r.argv = append(r.argv, "-c", text)
 	} else {
-		s = &script.Script{Text: strings.Join(e.Lines, "\n") + "\n"}
-		if !e.Quiet {
-			s.Echo = []string{script.Compose([]string{s.Text}, script.Options{}).Echo[0]}
-		}
-		run = script.Quote(shell)
-		if !strings.Contains(e.Shell, "{0}") {
-			own = append(own, "{0}")
-		}
-		for _, a := range own[1:] {
-			run += " " + script.Quote(strings.ReplaceAll(a, "{0}", file))
-		}
+		s = script.Whole(e.Lines, e.Quiet)
+		r.argv = append(r.argv, script.Place(own[1:], file)...)
 	}
-	start := h.exports(h.trusting(e.Env), out) + "cd " + script.Quote(path.Join(h.project, e.Dir)) + " || exit 1\n" + run + " </dev/null\ncode=$?\n"
-	for name, text := range map[string]string{scriptName: s.Text, startName: start} {
-		if err := os.WriteFile(filepath.Join(h.folder.Private, name), []byte(text), 0o600); err != nil {
-			return nil, executor.Unwritable(err)
-		}
+	return s, r, h.write(name, s.Text)
+}
+
+// write puts a file into the private folder.
+func (h *host) write(name, text string) error {
+	if err := os.WriteFile(filepath.Join(h.folder.Private, name), []byte(text), 0o600); err != nil {
+		return executor.Unwritable(err)
+	}
+	return nil
+}
+
+// prepare writes the step's script and the way to start it.
+func (h *host) prepare(e program.Exec, dir string, out program.Output) (*script.Script, error) {
+	s, r, err := h.script(e)
+	if err != nil {
+		return nil, err
+	}
+	command := quoted(r.argv) + " </dev/null"
+	if !r.posix { // the shell around has nothing to say of how it ended
+		command = "{ " + command + " 2>&3 3>&-; } 3>&2 2>/dev/null"
+	}
+	start := h.exports(h.trusting(e.Env), out) + "cd " + script.Quote(dir) + " || exit 1\n" + command + "\ncode=$?\n"
+	if err := h.write(startName, start); err != nil {
+		return nil, err
 	}
 	if h.foreignUser() {
 		return s, openUp(h.folder.Private)
 	}
 	return s, nil
+}
+
+// quoted is a command as a shell reads it.
+func quoted(argv []string) string {
+	out := make([]string, len(argv))
+	for i, a := range argv {
+		out[i] = script.Quote(a)
+	}
+	return strings.Join(out, " ")
 }
 
 // trusting adds git's leave to work in the project where its files belong to us and the job runs as another user, root
@@ -188,7 +233,7 @@ func (h *host) follow(ctx context.Context, order *script.Order) (int, error) {
 	})
 	exit, stop, err := h.await(ctx, own, wait, copied, &others)
 	if err == nil && h.x.uid != 0 {
-		err = h.reclaim(own)
+		err = h.reclaim(own, h.imageID)
 	}
 	switch {
 	case stop != nil:
@@ -282,6 +327,9 @@ func (h *host) ask(ctx context.Context) {
 
 // failed is the error of an engine that did not do what it should.
 func (h *host) failed(err error) error {
+	if _, ok := errors.AsType[*program.Error](err); ok {
+		return err
+	}
 	if _, ok := errors.AsType[*outputError](err); ok {
 		return &program.Error{Failure: program.SystemFailure, Err: err}
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
-	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/executor/script"
@@ -22,53 +21,70 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// host is one attempt of one job: a container that is started anew for each step, its services and their network.
+// host is one attempt of one job: its container, its services and their network. The container is started anew for each
+// step, or lives as long as the job where the order says so.
 type host struct {
-	x      *Executor
-	engine *client.Client
-	order  program.Order
-
+	*site
 	folder   *executor.Folder
 	project  string // the workspace in the container
+	private  string // the private folder in the container
 	id       string // of the job's container
 	imageID  string
-	shell    string // path in the container
+	path     string // PATH of the container
+	shell    string // path in the container, "" for none
 	user     string
-	network  string
-	made     []string // containers
-	suffix   string
+	node     *node
+	steps    int
 	isClosed bool
 }
 
-// open makes all that the steps need. What is made is noted at once, so that Close finds it whatever fails.
+// open makes all that the steps need.
 func (h *host) open(ctx context.Context, out program.Output) error {
-	h.suffix = script.Nonce()[:8]
-	h.project = projectPath(h.order.Project)
-	image, err := h.image(ctx, *h.order.Image, out)
+	c := *h.order.Image
+	s, err := newShape(c, true)
 	if err != nil {
 		return err
 	}
-	h.imageID, h.user = image.ID, h.order.Image.User
+	remark(s, c, out)
+	h.project = projectPath(h.order.Project)
+	h.private = h.project + ".tmp"
+	if h.order.Lasting {
+		h.project, h.private = "/__w/"+path.Base(h.project)+"/"+path.Base(h.project), "/__w/_temp"
+	}
+	image, err := h.image(ctx, s.pullable(c), out)
+	if err != nil {
+		return err
+	}
+	h.imageID, h.user = image.ID, s.config.User
 	if h.user == "" && image.Config != nil {
 		h.user = image.Config.User
 	}
-	say(out, "Using docker image %s for %s ...", image.ID, h.order.Image.Name)
+	say(out, "Using docker image %s for %s ...", image.ID, c.Name)
 	if h.folder, err = h.x.folders.Claim(ctx, h.order, out); err != nil {
 		return err
 	}
+	h.ways = []way{{h.folder.Workspace, h.project}, {h.folder.Private, h.private}}
 	if h.foreignUser() {
 		if err := openUp(h.folder.Workspace); err != nil {
 			return err
 		}
 	}
+	if h.order.Lasting {
+		return h.openLasting(ctx, s, out)
+	}
 	if err := h.services(ctx, out); err != nil {
 		return err
 	}
-	if err := h.create(ctx); err != nil {
+	// The command is our bootstrap, which the image's entrypoint is given as GitLab's runner gives it.
+	s.config.Cmd = []string{"sh", "-c", bootstrap(h.private)}
+	s.config.AttachStdout, s.config.AttachStderr = true, true
+	if s.host.LogConfig.Type == "" {
+		s.host.LogConfig.Type = "none"
+	}
+	if err := h.create(ctx, s); err != nil {
 		return err
 	}
-	h.shell, err = h.findShell(ctx)
-	return err
+	return h.findShell(ctx)
 }
 
 // projectPath is where the project lies in containers: /builds/<group>/<project>.
@@ -80,29 +96,26 @@ func projectPath(project string) string {
 	return "/builds" + clean
 }
 
-func (h *host) private() string { return h.project + ".tmp" }
-
-// create makes the job's container. Its command is our bootstrap, which the image's entrypoint is given as the runner gives it.
-func (h *host) create(ctx context.Context) error {
+// create makes the job's container.
+func (h *host) create(ctx context.Context, s *shape) error {
 	i := h.order.Image
-	r, err := h.engine.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Name: h.name("job"), Platform: parsePlatform(i.Platform),
-		Config: &container.Config{
-			Image: h.imageID, User: i.User, Entrypoint: i.Entrypoint, Cmd: []string{"sh", "-c", bootstrap(h.private())},
-			Env: h.order.Env, WorkingDir: h.project, Labels: h.labels(), AttachStdout: true, AttachStderr: true,
-		},
-		HostConfig:       &container.HostConfig{Mounts: h.mounts(true), NetworkMode: container.NetworkMode(h.network), LogConfig: container.LogConfig{Type: "none"}},
-		NetworkingConfig: &network.NetworkingConfig{},
-	})
+	s.config.Image = h.imageID
+	s.config.Env = append(slices.Clone(h.order.Env), s.config.Env...)
+	s.config.WorkingDir = h.project
+	s.host.Mounts = append(h.mounts(true), s.host.Mounts...)
+	id, err := h.make(ctx, "job", s)
 	if err != nil {
+		if f, ok := errors.AsType[*fault.Fault](err); ok {
+			f.Place = i.Place
+			return f
+		}
 		f := fault.At(executor.CodeContainer, i.Place, "the container of %s cannot be made: %v", i.Name, err)
-		if strings.Contains(err.Error(), "bind source path") {
+		if strings.Contains(err.Error(), "bind source path") && strings.Contains(err.Error(), h.folder.Path) {
 			f = fault.At(executor.CodeRemoteHost, i.Place, "the engine does not see the job's folder %s: %v", h.folder.Path, err)
 		}
 		return f
 	}
-	h.id = r.ID
-	h.made = append(h.made, r.ID)
+	h.id = id
 	return nil
 }
 
@@ -112,7 +125,7 @@ func (h *host) mounts(job bool) []mount.Mount {
 	if !job {
 		return m
 	}
-	m = append(m, mount.Mount{Type: mount.TypeBind, Source: h.folder.Private, Target: h.private()})
+	m = append(m, mount.Mount{Type: mount.TypeBind, Source: h.folder.Private, Target: h.private})
 	for _, dir := range withAlternates(h.x.c.Source.Objects()) {
 		m = append(m, mount.Mount{Type: mount.TypeBind, Source: dir, Target: dir, ReadOnly: true})
 	}
@@ -138,29 +151,13 @@ func withAlternates(dirs []string) []string {
 	})
 }
 
-func (h *host) labels() map[string]string {
-	job := h.order.Key
-	return map[string]string{labelRun: h.order.Run, labelJob: job, labelOwner: executor.Owner()}
-}
-
-// name is a readable name in the engine that no other job has.
-func (h *host) name(part string) string {
-	key := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
-			return r
-		}
-		return '-'
-	}, h.order.Key)
-	return "sluice-" + key[:min(len(key), 40)] + "-" + h.suffix + "-" + part
-}
-
 // findShell looks for a shell in the image, where GitLab's runner looks.
-func (h *host) findShell(ctx context.Context) (string, error) {
+func (h *host) findShell(ctx context.Context) error {
 	h.x.mu.Lock()
-	known := h.x.shells[h.imageID]
+	h.shell = h.x.shells[h.imageID]
 	h.x.mu.Unlock()
-	if known != "" {
-		return known, nil
+	if h.shell != "" {
+		return nil
 	}
 	for _, path := range shells {
 		_, err := h.engine.ContainerStatPath(ctx, h.id, client.ContainerStatPathOptions{Path: path})
@@ -168,14 +165,19 @@ func (h *host) findShell(ctx context.Context) (string, error) {
 			h.x.mu.Lock()
 			h.x.shells[h.imageID] = path
 			h.x.mu.Unlock()
-			return path, nil
+			h.shell = path
+			return nil
 		}
 		if gone(err) != nil {
-			return "", err
+			return err
 		}
 	}
+	return h.noShell()
+}
+
+func (h *host) noShell() error {
 	f := fault.At(executor.CodeNoShell, h.order.Image.Place, "the image %s has no shell: neither bash nor sh", h.order.Image.Name)
-	return "", &program.Error{Failure: program.ConfigurationFailed, Err: f}
+	return &program.Error{Failure: program.ConfigurationFailed, Err: f}
 }
 
 // Paths are the folder on this machine, and where the job sees it.
@@ -184,7 +186,10 @@ func (h *host) Paths() program.Paths {
 	if strings.HasSuffix(h.shell, "bash") {
 		kind = "bash"
 	}
-	return program.Paths{Workspace: h.folder.Workspace, JobWorkspace: h.project, Private: h.folder.Private, JobPrivate: h.private(), Shell: kind}
+	return program.Paths{
+		Workspace: h.folder.Workspace, JobWorkspace: h.project, Private: h.folder.Private, JobPrivate: h.private, Shell: kind,
+		Container: h.id, Network: h.network, Services: h.beside, Path: h.path, Machine: h.machine,
+	}
 }
 
 // Close removes the containers, the network and the folder.
@@ -195,25 +200,16 @@ func (h *host) Close(ctx context.Context, keep bool) error {
 	h.isClosed = true
 	var errs []error
 	if h.folder != nil && h.id != "" {
-		errs = append(errs, h.reclaim(ctx))
+		if h.order.Lasting { // what still runs would go on writing
+			errs = append(errs, remove(ctx, h.engine, h.id))
+		}
+		errs = append(errs, h.reclaim(ctx, h.imageID))
 	}
-	for _, id := range h.made {
-		errs = append(errs, remove(ctx, h.engine, id))
-	}
-	if h.network != "" {
-		_, err := h.engine.NetworkRemove(ctx, h.network, client.NetworkRemoveOptions{})
-		errs = append(errs, gone(err))
-	}
+	errs = append(errs, h.clear(ctx))
 	if h.folder != nil {
 		errs = append(errs, h.folder.Release(keep, !h.foreignUser()))
 	}
 	return errors.Join(errs...)
-}
-
-// remove removes a container with its anonymous volumes, running or not.
-func remove(ctx context.Context, engine *client.Client, id string) error {
-	_, err := engine.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	return gone(err)
 }
 
 // foreignUser says whether the job's user in the container is neither root nor we, and so needs leave to write in our
@@ -246,7 +242,7 @@ func openUp(dir string) error {
 
 // reclaim makes what containers have written ours, where it is not and we are not root: else it could neither be
 // archived nor removed. A container of the same image does it as root.
-func (h *host) reclaim(ctx context.Context) error {
+func (h *host) reclaim(ctx context.Context, image string) error {
 	if h.x.uid == 0 || !h.othersFiles() {
 		return nil
 	}
@@ -254,7 +250,7 @@ func (h *host) reclaim(ctx context.Context) error {
 	r, err := h.engine.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: h.name("owner-" + script.Nonce()[:4]),
 		Config: &container.Config{
-			Image: h.imageID, User: "0:0", Entrypoint: []string{"chown"}, Cmd: []string{"-R", "-h", owner, h.project, h.private()},
+			Image: image, User: "0:0", Entrypoint: []string{"chown"}, Cmd: []string{"-R", "-h", owner, h.project, h.private},
 			Labels: h.labels(), NetworkDisabled: true,
 		},
 		HostConfig: &container.HostConfig{Mounts: h.mounts(true), LogConfig: container.LogConfig{Type: "none"}},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/distribution/reference"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
@@ -16,14 +17,18 @@ import (
 
 // image has the engine hold an image, by the pull policies in their order (CI/CD YAML syntax reference,
 // image:pull_policy), and describes it.
-func (h *host) image(ctx context.Context, c plan.Container, out program.Output) (client.ImageInspectResult, error) {
+func (t *site) image(ctx context.Context, c plan.Container, out program.Output) (client.ImageInspectResult, error) {
+	if _, err := reference.ParseAnyReference(c.Name); err != nil {
+		f := fault.At(executor.CodeImage, c.Place, "%q is not an image's name: %v", c.Name, err)
+		return client.ImageInspectResult{}, &program.Error{Failure: program.ConfigurationFailed, Err: f}
+	}
 	policies := c.PullPolicy
 	if len(policies) == 0 {
 		policies = []string{"if-not-present"}
 	}
 	var failed []error
 	for _, policy := range policies {
-		found, err := h.engine.ImageInspect(ctx, c.Name)
+		found, err := t.engine.ImageInspect(ctx, c.Name)
 		switch policy {
 		case "never":
 			if err == nil {
@@ -33,14 +38,14 @@ func (h *host) image(ctx context.Context, c plan.Container, out program.Output) 
 			if err == nil && fits(found, c.Platform) {
 				return found, nil
 			}
-			err = h.pull(ctx, c, out)
+			err = t.pull(ctx, c, out)
 		case "always":
-			err = h.pull(ctx, c, out)
+			err = t.pull(ctx, c, out)
 		default:
 			return found, &program.Error{Failure: program.ConfigurationFailed, Err: fault.At(executor.CodePolicy, c.Place, "the pull policy %q is unknown", policy).WithHint("use always, if-not-present or never")}
 		}
 		if err == nil {
-			if found, err = h.engine.ImageInspect(ctx, c.Name); err == nil {
+			if found, err = t.engine.ImageInspect(ctx, c.Name); err == nil {
 				return found, nil
 			}
 		}
@@ -77,17 +82,39 @@ func parsePlatform(s string) *ocispec.Platform {
 }
 
 // pull has the engine fetch an image.
-func (h *host) pull(ctx context.Context, c plan.Container, out program.Output) error {
+func (t *site) pull(ctx context.Context, c plan.Container, out program.Output) error {
 	say(out, "Pulling docker image %s ...", c.Name)
-	options := client.ImagePullOptions{RegistryAuth: credentials(ctx, c.Name, h.order.Env)}
+	options := client.ImagePullOptions{RegistryAuth: login(c)}
+	if options.RegistryAuth == "" {
+		options.RegistryAuth = credentials(ctx, c.Name, t.order.Env)
+	}
 	if p := parsePlatform(c.Platform); p != nil {
 		options.Platforms = []ocispec.Platform{*p}
 	}
-	r, err := h.engine.ImagePull(ctx, c.Name, options)
+	r, err := t.engine.ImagePull(ctx, c.Name, options)
 	if err != nil {
 		return err
 	}
 	return errors.Join(r.Wait(ctx), r.Close())
+}
+
+// login is how the job's file says to sign in for an image, "" where it does not (GitHub documentation, workflow syntax,
+// jobs.<job_id>.container.credentials).
+func login(c plan.Container) string {
+	named, err := reference.ParseNormalizedNamed(c.Name)
+	if err != nil || c.Username == "" || c.Password == "" {
+		return ""
+	}
+	return header(map[string]string{"username": c.Username, "password": c.Password, "serveraddress": reference.Domain(named)})
+}
+
+// pullable is a container whose options say how its image is had.
+func (s *shape) pullable(c plan.Container) plan.Container {
+	c.Platform = s.platform
+	if s.pull != "" {
+		c.PullPolicy = []string{s.pull}
+	}
+	return c
 }
 
 // gone passes over the error of something that is not there any more.

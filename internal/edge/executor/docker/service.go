@@ -13,6 +13,7 @@ import (
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
@@ -45,14 +46,12 @@ func (h *host) services(ctx context.Context, out program.Output) error {
 	if len(h.order.Services) == 0 {
 		return nil
 	}
-	n, err := h.engine.NetworkCreate(ctx, h.name("net"), client.NetworkCreateOptions{Driver: "bridge", Labels: h.labels()})
-	if err != nil {
-		return fault.New(executor.CodeContainer, "the job's network cannot be made: %v", err)
+	if err := h.join(ctx); err != nil {
+		return err
 	}
-	h.network = n.ID
 	var started []service
 	for i, s := range h.order.Services {
-		id, err := h.startService(ctx, i, s, out)
+		id, err := h.startService(ctx, i, s, append(Aliases(s.Name), s.Aliases...), h.mounts(false), out)
 		if err != nil {
 			return err
 		}
@@ -90,39 +89,55 @@ func (h *host) services(ctx context.Context, out program.Output) error {
 	return context.Cause(ctx)
 }
 
-func (h *host) startService(ctx context.Context, i int, s plan.Service, out program.Output) (string, error) {
+// startService starts a service under its names in the job's network.
+func (t *site) startService(ctx context.Context, i int, s plan.Service, aliases []string, mounts []mount.Mount, out program.Output) (string, error) {
 	say(out, "Starting service %s ...", s.Name)
-	image, err := h.image(ctx, s.Container, out)
+	shape, err := newShape(s.Container, false)
 	if err != nil {
 		return "", err
 	}
-	env := slices.Clone(h.order.Env)
-	for _, v := range s.Variables {
-		env = append(env, v.Name+"="+v.Value)
-	}
-	config := &container.Config{Image: image.ID, Env: env, Cmd: s.Command, Entrypoint: s.Entrypoint, User: s.User, Labels: h.labels()}
-	aliases := append(Aliases(s.Name), s.Aliases...)
-	r, err := h.engine.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Config: config, Name: h.name("service-" + strconv.Itoa(i)), Platform: parsePlatform(s.Platform),
-		HostConfig:       &container.HostConfig{NetworkMode: container.NetworkMode(h.network), Mounts: h.mounts(false)},
-		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{h.network: {Aliases: aliases}}},
-	})
+	remark(shape, s.Container, out)
+	image, err := t.image(ctx, shape.pullable(s.Container), out)
 	if err != nil {
-		return "", fault.At(executor.CodeService, s.Place, "the service %s cannot be made: %v", s.Name, err)
+		return "", err
 	}
-	h.made = append(h.made, r.ID)
-	if _, err := h.engine.ContainerStart(ctx, r.ID, client.ContainerStartOptions{}); err != nil {
-		return "", fault.At(executor.CodeService, s.Place, "the service %s cannot be started: %v", s.Name, err)
+	shape.config.Env = append(slices.Clone(t.order.Env), shape.config.Env...)
+	for _, v := range s.Variables {
+		shape.config.Env = append(shape.config.Env, v.Name+"="+v.Value)
 	}
-	return r.ID, nil
+	shape.config.Image, shape.config.Cmd = image.ID, s.Command
+	shape.host.Mounts = append(shape.host.Mounts, mounts...)
+	id, err := t.make(ctx, "service-"+strconv.Itoa(i), shape, aliases...)
+	if err != nil {
+		return "", t.unmade(s, "made", err)
+	}
+	if _, err := t.engine.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
+		return "", t.unmade(s, "started", err)
+	}
+	return id, nil
+}
+
+// unmade is the fault of a service that the engine does not make or start.
+func (t *site) unmade(s plan.Service, what string, err error) error {
+	if f, ok := errors.AsType[*fault.Fault](err); ok {
+		f.Place = s.Place
+		return f
+	}
+	for _, taken := range []string{"port is already allocated", "address already in use", "ports are not available"} {
+		if strings.Contains(err.Error(), taken) {
+			return fault.At(executor.CodePort, s.Place, "a port of the service %s is taken: %v", s.Name, err).
+				WithHint("give only the container's port: any free one is used then")
+		}
+	}
+	return fault.At(executor.CodeService, s.Place, "the service %s cannot be %s: %v", s.Name, what, err)
 }
 
 // awaitService waits until a service is healthy by its own check, or listens on the first TCP port that its image exposes, the
 // way GitLab's runner asks. A service without either is taken as it is.
-func (h *host) awaitService(ctx context.Context, s service) error {
+func (t *site) awaitService(ctx context.Context, s service) error {
 	last := errors.New("nothing listens")
 	for {
-		got, err := h.engine.ContainerInspect(ctx, s.id, client.ContainerInspectOptions{})
+		got, err := t.engine.ContainerInspect(ctx, s.id, client.ContainerInspectOptions{})
 		if err != nil {
 			return timedOut(ctx, s.name, err)
 		}
@@ -198,10 +213,10 @@ func dial(ctx context.Context, networks map[string]*network.EndpointSettings, po
 }
 
 // logs are the last lines that a container printed.
-func (h *host) logs(id string) string {
+func (t *site) logs(id string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	r, err := h.engine.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "50"})
+	r, err := t.engine.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "50"})
 	if err != nil {
 		return ""
 	}

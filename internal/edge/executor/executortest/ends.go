@@ -27,15 +27,32 @@ var hiding = map[string]string{
 
 func nothingStays(t *testing.T, h *Harness) {
 	host := h.Open(t, nil)
+	var marks []string
 	for name, way := range hiding {
 		m := mark(t)
 		exit, r, err := h.exec(t, host, program.Exec{Lines: []string{"true", fmt.Sprintf(way, m)}})
 		if err != nil || exit != 0 || !strings.Contains(r.String(), "ready") {
 			t.Errorf("%s: exit %d, %v: %s", name, exit, err, r)
 		}
-		if left := alive(m); len(left) > 0 {
+		left := alive(m)
+		if len(left) > 0 && !h.Lasting {
 			t.Errorf("%s: still there: %q", name, left)
 		}
+		if len(left) == 0 && h.Lasting && name != "nohup" { // busybox may be without it
+			t.Errorf("%s: it did not stay", name)
+		}
+		marks = append(marks, m)
+	}
+	if h.Lasting {
+		if err := host.Close(t.Context(), false); err != nil {
+			t.Error(err)
+		}
+		for _, m := range marks {
+			if left := alive(m); len(left) > 0 {
+				t.Errorf("still there after the end: %q", left)
+			}
+		}
+		host = h.Open(t, func(o *program.Order) { o.Key += "-again" })
 	}
 	// Something that the shell started and that still has something to say may say it.
 	exit, r, err := h.exec(t, host, program.Exec{Quiet: true, Lines: []string{"(sleep 0.1; echo late) & exit 3"}})

@@ -30,6 +30,8 @@ type Harness struct {
 	Env []string
 	// Adds are the variables that a host adds to a step's environment.
 	Adds []string
+	// Lasting says that what a step leaves running lives on until the host is closed (Order.Lasting).
+	Lasting bool
 	// Left lists what of the executor is still there after all hosts are closed: folders, containers, networks.
 	Left func(t *testing.T) []string
 }

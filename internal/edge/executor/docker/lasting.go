@@ -1,0 +1,403 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/client"
+	"github.com/sluice-delivery/sluice/internal/edge/executor"
+	"github.com/sluice-delivery/sluice/internal/edge/executor/script"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+)
+
+// The folders that GitHub's runner gives containers, below the private folder here and at fixed paths there.
+const (
+	homeFolder  = "_github_home"
+	eventFolder = "_github_workflow"
+	homeThere   = "/github/home"
+	eventThere  = "/github/workflow"
+	socket      = "/var/run/docker.sock"
+)
+
+// cookie is the variable by which the processes of one step are known in a container that several steps share.
+const cookie = "SLUICE_STEP"
+
+// linger is how long output is waited for after a step's command has ended while something it started holds it open.
+const linger = 300 * time.Millisecond
+
+// openLasting starts the services and the job's container, which waits, as GitHub's runner does it; then it waits for the
+// services that can say how they are.
+func (h *host) openLasting(ctx context.Context, s *shape, out program.Output) error {
+	if err := h.join(ctx); err != nil {
+		return err
+	}
+	if err := h.gateway(ctx); err != nil {
+		return err
+	}
+	mounts, err := h.offices()
+	if err != nil {
+		return err
+	}
+	h.node = findNode(h.x.c.Node)
+	s.host.Mounts = append(append(s.host.Mounts, mounts...), h.node.mounts()...)
+	s.config.Entrypoint, s.config.Cmd = []string{"tail"}, []string{"-f", "/dev/null"}
+	if len(variable(h.order.Env, "HOME")) == 0 && len(variable(s.config.Env, "HOME")) == 0 {
+		s.config.Env = append(s.config.Env, "HOME="+homeThere)
+	}
+	services, err := h.company(ctx, out)
+	if err != nil {
+		return err
+	}
+	if err := h.create(ctx, s); err != nil {
+		return err
+	}
+	if _, err := h.engine.ContainerStart(ctx, h.id, client.ContainerStartOptions{}); err != nil {
+		return h.unstarted(err)
+	}
+	got, err := h.engine.ContainerInspect(ctx, h.id, client.ContainerInspectOptions{})
+	if err != nil {
+		return err
+	}
+	if got.Container.Config != nil {
+		h.path = string(variable(got.Container.Config.Env, "PATH"))
+	}
+	if err := h.findShell(ctx); err != nil && fault.CodeOf(err) != executor.CodeNoShell {
+		return err // a step that needs one will say so
+	}
+	return h.healthy(ctx, services, out)
+}
+
+// unstarted is the fault of a job's container that does not start.
+func (h *host) unstarted(err error) error {
+	f := h.order.Image
+	if strings.Contains(err.Error(), `"tail"`) {
+		return fault.At(executor.CodeContainer, f.Place, "the image %s has no tail, by which a job's container is made to wait: %v", f.Name, err)
+	}
+	for _, p := range f.Ports {
+		if strings.Contains(err.Error(), "port is already allocated") || strings.Contains(err.Error(), "address already in use") {
+			return fault.At(executor.CodePort, f.Place, "a port of the job's container (%s) is taken: %v", p, err)
+		}
+	}
+	return fault.At(executor.CodeContainer, f.Place, "the container of %s cannot be started: %v", f.Name, err)
+}
+
+// offices makes the folders at fixed paths, and where the job is given it, the engine's socket.
+func (h *host) offices() ([]mount.Mount, error) {
+	m, err := offices(h.folder.Private)
+	if err != nil {
+		return nil, err
+	}
+	h.ways = append([]way{{m[0].Source, m[0].Target}, {m[1].Source, m[1].Target}}, h.ways...)
+	if h.foreignUser() {
+		err = openUp(h.folder.Private)
+	}
+	return append(m, h.x.socket()...), err
+}
+
+func offices(private string) ([]mount.Mount, error) {
+	var m []mount.Mount
+	for _, o := range []way{{homeFolder, homeThere}, {eventFolder, eventThere}} {
+		dir := filepath.Join(private, o.here)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, executor.Unwritable(err)
+		}
+		m = append(m, mount.Mount{Type: mount.TypeBind, Source: dir, Target: o.there})
+	}
+	return m, nil
+}
+
+// socket brings the engine's own socket in, where the executor is told to and the engine has one here.
+func (x *Executor) socket() []mount.Mount {
+	at, ok := strings.CutPrefix(x.address(), "unix://")
+	if !x.c.Socket || !ok {
+		return nil
+	}
+	return []mount.Mount{{Type: mount.TypeBind, Source: at, Target: socket}}
+}
+
+func (x *Executor) address() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.engine == nil {
+		return ""
+	}
+	return x.engine.DaemonHost()
+}
+
+// execBeside starts a step's command in the container that lasts, and follows it to its end.
+func (h *host) execBeside(ctx context.Context, e program.Exec, dir string, out program.Output) (int, error) {
+	s, argv, err := h.command(ctx, e)
+	if err != nil {
+		return 0, h.failed(err)
+	}
+	order, err := script.NewOrder(s, out)
+	if err != nil {
+		return 0, h.failed(&outputError{err})
+	}
+	mark := script.Nonce()
+	own, done := context.WithCancel(context.WithoutCancel(ctx)) // it must be followed to its end also when it is stopped
+	defer done()
+	r, err := h.engine.ExecCreate(own, h.id, client.ExecCreateOptions{
+		Cmd: argv, Env: append(h.trusting(e.Env), cookie+"="+mark), WorkingDir: dir, AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return 0, h.failed(err)
+	}
+	streams, err := h.engine.ExecAttach(own, r.ID, client.ExecAttachOptions{})
+	if err != nil {
+		return 0, h.failed(tooLarge(err, e.Env))
+	}
+	run := &step{h: h, id: r.ID, mark: mark, streams: streams.HijackedResponse, order: order, copied: make(chan error, 1)}
+	exit, stop, err := run.follow(ctx, own)
+	if err == nil {
+		err = h.reown(own)
+	}
+	switch {
+	case stop != nil:
+		return 0, stopped(ctx, stop)
+	case err != nil:
+		return 0, h.failed(err)
+	}
+	return exit, nil
+}
+
+// tooLarge names the variable that is too large for the system, where that is why a command did not start.
+func tooLarge(err error, env []string) error {
+	if !strings.Contains(err.Error(), "argument list too long") {
+		return err
+	}
+	largest := ""
+	for _, kv := range env {
+		if len(kv) > len(largest) {
+			largest = kv
+		}
+	}
+	name, _, _ := strings.Cut(largest, "=")
+	return fault.New(executor.CodeEnvironment, "the step's variables are too large for the system: %s alone has %d KiB", name, len(largest)>>10)
+}
+
+// command is what to start for a step. Shell commands that are told one by one get a shell around theirs, through which
+// the marks between them find the streams.
+func (h *host) command(ctx context.Context, e program.Exec) (*script.Script, []string, error) {
+	if len(e.Argv) > 0 {
+		argv, err := h.withNode(ctx, e)
+		return &script.Script{}, argv, err
+	}
+	s, run, err := h.script(e)
+	if err != nil {
+		return nil, nil, err
+	}
+	if h.foreignUser() {
+		if err := openUp(h.folder.Private); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !run.posix || e.Quiet {
+		return s, run.argv, nil
+	}
+	return s, []string{h.shell, "-c", quoted(run.argv) + " </dev/null\nexit $?"}, nil
+}
+
+// step is one command in the container that lasts.
+type step struct {
+	h       *host
+	id      string // of the engine's exec
+	mark    string
+	streams client.HijackedResponse
+	order   *script.Order
+	copied  chan error   // the end of the output
+	last    atomic.Int64 // when there was output
+}
+
+// timed is one stream of a step's output.
+type timed struct {
+	s *step
+	feed
+}
+
+func (t timed) Write(p []byte) (int, error) {
+	t.s.last.Store(time.Now().UnixNano())
+	return t.feed.Write(p)
+}
+
+// follow hands the output on until the command has ended. What it left running stays, and is waited for no longer than
+// its output goes on; stop is why the command was stopped, nil when it was not.
+func (s *step) follow(ctx, own context.Context) (exit int, stop, err error) {
+	var others sync.WaitGroup
+	others.Go(func() {
+		_, err := stdcopy.StdCopy(timed{s, feed{s.order, script.Out}}, timed{s, feed{s.order, script.Err}}, s.streams.Reader)
+		s.copied <- err
+	})
+	exit, stop, err = s.await(ctx, own, &others)
+	if stop != nil && err == nil {
+		err = s.h.end(own, s.mark, false)
+	}
+	s.streams.Close()
+	others.Wait()
+	select {
+	case e := <-s.copied:
+		if _, ours := errors.AsType[*outputError](e); ours && err == nil {
+			err = e
+		}
+	default:
+	}
+	if e := s.order.End(); err == nil && e != nil {
+		err = &outputError{e}
+	}
+	if exit == 137 && stop == nil && err == nil {
+		err = s.h.outOfMemory(own)
+	}
+	return exit, stop, err
+}
+
+// await waits for the command's end and, for a while, for that of its output.
+func (s *step) await(ctx, own context.Context, others *sync.WaitGroup) (exit int, stop, err error) {
+	done, copied := ctx.Done(), (<-chan error)(s.copied)
+	var kill <-chan time.Time
+	var hurry <-chan struct{}
+	hard := false
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-done:
+			done, stop = nil, context.Cause(ctx)
+			kill, hurry = time.After(s.h.x.c.Grace), s.h.x.c.Hurry
+			others.Go(func() { _, _ = s.h.signal(own, asking, s.mark) })
+			continue
+		case <-hurry:
+			hurry, kill = nil, time.After(0)
+			continue
+		case <-kill:
+			if err := s.h.end(own, s.mark, hard); err != nil {
+				return 0, stop, err
+			}
+			hard, kill = true, time.After(2*time.Second)
+			continue
+		case e := <-copied:
+			copied = nil
+			if _, ours := errors.AsType[*outputError](e); ours {
+				return 0, stop, errors.Join(e, s.h.end(own, s.mark, false))
+			}
+			look.Reset(5 * time.Millisecond)
+		case <-look.C:
+		}
+		got, err := s.h.engine.ExecInspect(own, s.id, client.ExecInspectOptions{})
+		if err != nil || !got.Running && (copied == nil || s.quiet()) {
+			if err == nil && got.PID == 0 && (got.ExitCode == 126 || got.ExitCode == 127) && stop == nil {
+				f := fault.At(executor.CodeStart, s.h.order.Image.Place, "the step's program is not in the image %s, or cannot be started", s.h.order.Image.Name)
+				err = &program.Error{Failure: program.UnmetPrerequisites, Err: f}
+			}
+			return got.ExitCode, stop, err
+		}
+	}
+}
+
+// quiet waits until what the command left running has printed nothing for a while, or has ended its output.
+func (s *step) quiet() bool {
+	begun := time.Now()
+	for {
+		left := linger - time.Since(time.Unix(0, max(s.last.Load(), begun.UnixNano())))
+		if left <= 0 || time.Since(begun) > 8*linger {
+			return true
+		}
+		select {
+		case e := <-s.copied:
+			s.copied <- e
+			return true
+		case <-time.After(left):
+		}
+	}
+}
+
+// tend is a script that sends the processes with a cookie in their environment the signals that it is given, one after
+// the other; of KILL it makes as many rounds as it takes until it finds none. It leaves 3 where it has found one last.
+const tend = `for s in $1; do
+n=0
+while :; do
+some=0 n=$((n+1))
+for p in /proc/[0-9]*; do
+i=${p#/proc/}
+[ "$i" = 1 ] || [ "$i" = $$ ] && continue
+case $(cat "$p/environ" 2>/dev/null | tr '\000' '\n' 2>/dev/null) in *"$2"*) some=3; kill -s "$s" "$i" 2>/dev/null;; esac
+done
+[ $some = 3 ] && [ "$s" = KILL ] && [ $n -lt 40 ] || break
+done
+done
+exit $some`
+
+// Signals that ask a step to end: all are held first, so that a shell hears of it before its command ends.
+const asking = "STOP TERM CONT"
+
+// signal asks what a step has started to end, or kills it. It says whether anything may be left. Root does it, and where
+// the job has another user that one too: who is not the kernel's root may look into nobody else's processes.
+func (h *host) signal(ctx context.Context, name, mark string) (bool, error) {
+	if h.shell == "" {
+		return true, nil
+	}
+	users := []string{"0"}
+	if h.foreignUser() {
+		users = append(users, h.user)
+	}
+	left := false
+	for _, user := range users {
+		r, err := h.engine.ExecCreate(ctx, h.id, client.ExecCreateOptions{
+			User: user, WorkingDir: "/", AttachStdout: true, AttachStderr: true,
+			Cmd: []string{h.shell, "-c", tend, "sh", name, cookie + "=" + mark},
+		})
+		if err != nil {
+			return true, err
+		}
+		streams, err := h.engine.ExecAttach(ctx, r.ID, client.ExecAttachOptions{})
+		if err != nil {
+			return true, err
+		}
+		_, _ = io.Copy(io.Discard, streams.Reader)
+		streams.Close()
+		got, err := h.engine.ExecInspect(ctx, r.ID, client.ExecInspectOptions{})
+		if err != nil {
+			return true, err
+		}
+		left = left || got.ExitCode != 0
+	}
+	return left, nil
+}
+
+// end kills what a step has started. Where that is not to be had, or hard asks for it, the container is started anew:
+// nothing of the step is left then, nor of the steps before.
+func (h *host) end(ctx context.Context, mark string, hard bool) error {
+	if left, err := h.signal(ctx, "KILL", mark); err == nil && !left && !hard {
+		return nil
+	}
+	wait := h.engine.ContainerWait(ctx, h.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	_, err := h.engine.ContainerKill(ctx, h.id, client.ContainerKillOptions{Signal: "SIGKILL"})
+	select {
+	case <-wait.Result:
+	case e := <-wait.Error:
+		err = errors.Join(err, e)
+	}
+	if _, e := h.engine.ContainerStart(ctx, h.id, client.ContainerStartOptions{}); e != nil {
+		return fmt.Errorf("stop the step's processes: %w", errors.Join(err, e))
+	}
+	return nil
+}
+
+// reown makes what the step has written ours, where it is not and we are not root.
+func (h *host) reown(ctx context.Context) error {
+	if h.x.uid == 0 || !h.othersFiles() {
+		return nil
+	}
+	return h.reclaim(ctx, h.imageID)
+}
