@@ -1,6 +1,11 @@
 package main
 
 import (
+	"github.com/sluice-delivery/sluice/internal/dialect/github"
+	commands "github.com/sluice-delivery/sluice/internal/dialect/github/command"
+	workflows "github.com/sluice-delivery/sluice/internal/dialect/github/expr"
+	"github.com/sluice-delivery/sluice/internal/dialect/github/filter"
+	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/config"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/expr"
@@ -8,11 +13,16 @@ import (
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/pattern"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/variable"
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
+	"github.com/sluice-delivery/sluice/internal/edge/action"
 	"github.com/sluice-delivery/sluice/internal/edge/archive"
+	"github.com/sluice-delivery/sluice/internal/edge/artifact"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/git"
+	"github.com/sluice-delivery/sluice/internal/edge/glob"
 	"github.com/sluice-delivery/sluice/internal/edge/remote"
 	"github.com/sluice-delivery/sluice/internal/edge/store"
+	"github.com/sluice-delivery/sluice/internal/edge/tool"
+	"github.com/sluice-delivery/sluice/internal/edge/toolkit"
 	"github.com/sluice-delivery/sluice/internal/edge/tree"
 	"github.com/sluice-delivery/sluice/internal/edge/workspace"
 	"github.com/sluice-delivery/sluice/internal/engine/intake"
@@ -27,8 +37,10 @@ import (
 func allDocs() []fault.Doc {
 	var out []fault.Doc
 	for _, some := range [][]fault.Doc{
-		docs, yamlx.Docs, config.Docs, expr.Docs, pattern.Docs, variable.Docs, keyword.Docs, gitlab.Docs, plan.Docs, run.Docs,
+		docs, yamlx.Docs, config.Docs, expr.Docs, pattern.Docs, variable.Docs, keyword.Docs, gitlab.Docs,
+		workflows.Docs, filter.Docs, workflow.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
+		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs,
 	} {
 		out = append(out, some...)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
@@ -52,9 +51,9 @@ job waits for, and what it would restore and save. With a code (SL1042), say wha
 func (s *streams) explained(ctx context.Context, l *pipeline) (*plan.Plan, error) {
 	p, found := l.compile(ctx)
 	if p != nil && len(p.Excluded) > 0 && !slices.ContainsFunc(found, func(f *fault.Fault) bool {
-		return f.Severity == fault.Error && f.Code != gitlab.CodeEmpty
+		return f.Severity == fault.Error && !l.idle(f.Code)
 	}) {
-		l.remarks = slices.DeleteFunc(slices.Clone(found), func(f *fault.Fault) bool { return f.Code == gitlab.CodeEmpty })
+		l.remarks = slices.DeleteFunc(slices.Clone(found), func(f *fault.Fault) bool { return f.Severity == fault.Error })
 		return p, nil
 	}
 	return s.compiled(ctx, l)

@@ -10,7 +10,6 @@ import (
 	sarif "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 )
 
@@ -51,7 +50,7 @@ func (s *streams) lint(cmd *cobra.Command, p *pipelineFlags, write lintFormat) e
 	s.hide(l)
 	pl, found := l.compile(cmd.Context())
 	for i, f := range found {
-		if f.Code == gitlab.CodeEmpty || f.Code == gitlab.CodeWorkflow {
+		if l.idle(f.Code) {
 			note := *f
 			found[i] = note.WithSeverity(fault.Note)
 		}

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/edge/blob"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/store"
@@ -77,7 +76,19 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 		return err
 	}
 	l.mask = pl.mask
-	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: shelf{&blob.Store{Dir: state, Copy: r.keep || r.shellOnFailure}, pl.mask}, Keep: l.keep, Hurry: r.hurry}
+	kept := &blob.Store{Dir: state, Copy: r.keep || r.shellOnFailure}
+	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: shelf{kept, pl.mask}, Keep: l.keep, Hurry: r.hurry}
+	tree, err := snap.wait()
+	if err != nil {
+		return err
+	}
+	shop := newWorkshop(pl, state, tree, kept)
+	shop.equip(l.agent)
+	defer func() {
+		if err := shop.close(); err != nil {
+			fmt.Fprintf(s.err, "sluice: %v\n", err)
+		}
+	}()
 	if r.shellOnFailure {
 		l.agent.Failed = l.openShell
 	}
@@ -120,7 +131,7 @@ func (l *local) Do(ctx context.Context, lease dispatch.Lease) program.Result {
 	began := time.Now()
 	w := agent.Work{
 		Run: lease.Run, ID: lease.ID, Key: blob.FileName(lease.ID), Attempt: lease.Attempt, Job: lease.Job, Scope: lease.Scope,
-		Started: lease.Started, Manual: lease.Manual,
+		Started: lease.Started, Manual: lease.Manual, Needs: lease.Needs,
 	}
 	for _, in := range lease.Inputs {
 		w.Inputs = append(w.Inputs, agent.Input(in))
@@ -162,31 +173,20 @@ func (l *local) Ended(lease dispatch.Lease, r program.Result) {
 
 // Order says what host the job wants (agent.Dialect).
 func (l *local) Order(w agent.Work) (program.Order, error) {
-	o := l.attempt(w).Order()
+	o, err := l.pipeline.order(l.attempt(w))
 	o.Project = l.pipeline.occasion.Repository.Path
-	return o, nil
+	return o, err
 }
 
 // Program is the job's conversation (agent.Dialect).
 func (l *local) Program(w agent.Work, paths program.Paths) (program.Program, error) {
-	a := l.attempt(w)
-	a.Paths = paths
-	return gitlab.NewProgram(a), nil
+	return l.pipeline.program(l.attempt(w), paths), nil
 }
 
-func (l *local) attempt(w agent.Work) gitlab.Attempt {
-	a := gitlab.Attempt{
-		Plan: w.Scope, Job: w.Job, Run: w.Run, ID: w.ID, Key: w.Key, Number: l.number(w.ID), Attempt: w.Attempt,
-		At: w.Started, Timeout: l.agent.Timeout(w.Job), Version: versionText(), Occasion: l.pipeline.occasion,
-	}
-	if l.hosts.container(w.Job) {
-		a.Container = true
-	} else {
-		a.Base = l.base
-	}
-	for _, in := range w.Inputs {
-		a.From = append(a.From, in.ID)
-		a.Outputs = append(a.Outputs, in.Outputs...)
+func (l *local) attempt(w agent.Work) attempt {
+	a := attempt{Work: w, number: l.number(w.ID), timeout: l.agent.Timeout(w.Job), container: l.hosts.container(w.Job)}
+	if !a.container {
+		a.base = l.base
 	}
 	return a
 }

@@ -197,8 +197,16 @@ func traits(j *plan.Job) []string {
 	return words
 }
 
-// starts is what a trigger job starts.
+// starts is what a late job becomes.
 func starts(l *plan.Late) string {
+	switch {
+	case l.Kind == "self":
+		return "decided when its turn comes"
+	case l.Kind == "expand" && l.Plan == nil:
+		return "matrix known when its turn comes"
+	case l.Kind == "expand":
+		return "reusable workflow"
+	}
 	if c, ok := l.Payload.(*gitlab.Child); ok && c.Project+c.Upstream != "" {
 		return "pipeline of " + c.Project + c.Upstream + ", skipped here"
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
 	"github.com/sluice-delivery/sluice/internal/flow/report"
 	"github.com/sluice-delivery/sluice/internal/flow/run"
 	"github.com/sluice-delivery/sluice/internal/web/terminal"
@@ -58,10 +59,25 @@ func (l *local) summary(ctx context.Context, status run.Status, took time.Durati
 			out.Reports.AddCoverage(j.Plan.Name, percent)
 		}
 		out.Links = append(out.Links, r.Links...)
+		for _, n := range r.Notes {
+			out.Notes = append(out.Notes, terminal.Note{Job: j.Plan.Name, Note: n})
+		}
+		if r.Summary != "" {
+			out.Links = append(out.Links, l.summarized(j.Plan.Name, key, r.Summary))
+		}
 		out.Jobs = append(out.Jobs, e)
 	}
 	out.Exit = exitStatus(ctx, status)
 	return out
+}
+
+// summarized keeps the Markdown that a job's steps left (GITHUB_STEP_SUMMARY) beside its log.
+func (l *local) summarized(job, key, text string) program.Link {
+	path := filepath.Join(l.record.Dir, key+".md")
+	if err := os.WriteFile(path, []byte(l.mask.Text(text)), 0o600); err != nil {
+		return program.Link{Label: job + " summary:", URL: err.Error()}
+	}
+	return program.Link{Label: job + " summary:", URL: l.shown(path)}
 }
 
 // exitStatus is the exit code of a run (run-interface).
@@ -121,16 +137,27 @@ func (f *runFlags) words() []string {
 	}
 	add("-C", f.dir, "")
 	add("--file", f.file, "")
+	add("--dialect", f.dialect, "")
 	add("--event", f.event, "push")
+	add("--event-path", f.eventPath, "")
 	add("--branch", f.branch, "")
 	add("--tag", f.tag, "")
 	add("--target", f.target, "")
 	add("--executor", f.executor, "auto")
-	for _, v := range f.variables {
-		add("--variable", v, "")
+	for _, many := range []struct {
+		flag   string
+		values []string
+	}{
+		{"--variable", f.variables}, {"--variable-file", f.varFiles}, {"--var", f.vars}, {"--env", f.envs}, {"--input", f.inputs},
+		{"--platform", f.platforms}, {"--local-repository", f.localRepositories}, {"--action-path", f.actionPaths},
+	} {
+		for _, v := range many.values {
+			add(many.flag, v, "")
+		}
 	}
-	for _, v := range f.varFiles {
-		add("--variable-file", v, "")
+	add("--mirror", f.mirror, "")
+	if f.real {
+		words = append(words, "--no-native")
 	}
 	for _, v := range f.secrets {
 		name, _, _ := strings.Cut(v, "=")

@@ -13,7 +13,7 @@ import (
 
 // values reads what --variable and its kin give.
 func (p *pipelineFlags) values() (given, error) {
-	g := given{inputs: map[string]string{}, local: map[string]string{}, templates: p.templates, mirror: p.mirror}
+	g := given{inputs: map[string]string{}, local: map[string]string{}, platforms: map[string]string{}, templates: p.templates, mirror: p.mirror}
 	for _, kv := range p.variables {
 		v, err := assignment("--variable", kv)
 		if err != nil {
@@ -35,7 +35,21 @@ func (p *pipelineFlags) values() (given, error) {
 			return g, err
 		}
 		v.Level, v.Masked, v.Raw = plan.Project, true, true
-		g.project = append(g.project, v)
+		g.project, g.secrets = append(g.project, v), append(g.secrets, v)
+	}
+	var err error
+	if g.vars, err = assignments("--var", p.vars); err != nil {
+		return g, err
+	}
+	if g.env, err = assignments("--env", p.envs); err != nil {
+		return g, err
+	}
+	for _, kv := range p.platforms {
+		v, err := assignment("--platform", kv)
+		if err != nil {
+			return g, err
+		}
+		g.platforms[strings.ToLower(v.Name)] = v.Value
 	}
 	for _, kv := range p.inputs {
 		v, err := assignment("--input", kv)
@@ -43,6 +57,16 @@ func (p *pipelineFlags) values() (given, error) {
 			return g, err
 		}
 		g.inputs[v.Name] = v.Value
+	}
+	for _, dir := range p.actionPaths {
+		abs, err := filepath.Abs(p.path(dir))
+		if err != nil {
+			return g, err
+		}
+		if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+			return g, fault.New(codeUsage, "--action-path: there is no folder %s", dir)
+		}
+		g.actionPaths = append(g.actionPaths, abs)
 	}
 	for _, kv := range p.localRepositories {
 		v, err := assignment("--local-repository", kv)
@@ -66,6 +90,19 @@ func assignment(flag, text string) (plan.Variable, error) {
 		return plan.Variable{}, fault.New(codeUsage, "%s %q is not of the form NAME=VALUE", flag, text)
 	}
 	return plan.Variable{Name: name, Value: value}, nil
+}
+
+// assignments takes each K=V apart.
+func assignments(flag string, texts []string) ([]plan.Variable, error) {
+	var out []plan.Variable
+	for _, kv := range texts {
+		v, err := assignment(flag, kv)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
 // variableFile reads project variables: a YAML mapping, or lines of NAME=VALUE with # comments.

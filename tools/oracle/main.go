@@ -2,7 +2,9 @@
 // a module of its own, because actionlint needs another release of the YAML library than Sluice does; they exchange
 // JSON lines.
 //
-//	oracle expr   reads {"expr": "…"} lines, prints {"ok": true, "shape": "…"} or {"ok": false, "error": "…"} for each
+//	oracle expr      reads {"expr": "…"} lines, prints {"ok": true, "shape": "…"} or {"ok": false, "error": "…"} for each
+//	oracle lint      reads {"root": "…", "file": "…", "config": "…"} lines, prints {"findings": [{kind, line, column, message}]} for each
+//	oracle popular   prints the table of popular actions, compressed
 //
 // It decides nothing and takes no part in Sluice itself.
 package main
@@ -23,6 +25,7 @@ type command func(line []byte) (any, error)
 // commands by name; a further comparison is a further entry.
 var commands = map[string]command{
 	"expr": parseExpr,
+	"lint": lintFile,
 }
 
 func main() {
@@ -33,8 +36,11 @@ func main() {
 }
 
 func run(args []string, in io.Reader, out io.Writer) error {
+	if len(args) == 1 && args[0] == "popular" {
+		return popular(out)
+	}
 	if len(args) != 1 || commands[args[0]] == nil {
-		names := make([]string, 0, len(commands))
+		names := []string{"popular"}
 		for name := range commands {
 			names = append(names, name)
 		}

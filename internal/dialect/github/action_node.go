@@ -49,5 +49,8 @@ func (w *walk) nodePath(using, who string) (string, ending) {
 		return "", broken(program.UnmetPrerequisites, "%s needs %s: %s", who, using, first(o.Message, "there is no Node.js"))
 	}
 	w.nodes[wanted] = path.Join(o.Values[1], "node")
+	if len(o.Values) > 3 && path.IsAbs(o.Values[3]) {
+		w.nodes[wanted] = o.Values[3]
+	}
 	return w.nodes[wanted], fine
 }

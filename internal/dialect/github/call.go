@@ -147,14 +147,10 @@ func (c *compiler) nested(s *scene, f *Frame) bool {
 		key = "/" + f.File.Path
 	}
 	if i := slices.Index(s.f.chain, key); i >= 0 {
-		names := append(slices.Clone(s.f.chain[i:]), key)
-		for k := range names {
-			names[k] = strings.TrimPrefix(names[k], "/")
-		}
-		return c.mistake(CodeCallDepth, at, "workflows call each other in a circle: %s", strings.Join(names, " -> "))
+		return c.mistake(CodeCallDepth, at, "workflows call each other in a circle: %s", arrows(append(slices.Clone(s.f.chain[i:]), key)))
 	}
 	if len(s.f.chain) >= maxLevels {
-		return c.mistake(CodeCallDepth, at, "the calls are more than %d workflows deep: %s", maxLevels, strings.Join(s.f.chain, " -> "))
+		return c.mistake(CodeCallDepth, at, "the calls are more than %d workflows deep: %s", maxLevels, arrows(s.f.chain))
 	}
 	f.chain = append(slices.Clone(s.f.chain), key)
 	if c.callees[f.Path] == nil {
@@ -165,6 +161,14 @@ func (c *compiler) nested(s *scene, f *Frame) bool {
 		return c.mistake(CodeCallDepth, at, "the workflow %s calls more than %d different workflows", f.Path, maxCalled)
 	}
 	return true
+}
+
+func arrows(chain []string) string {
+	names := make([]string, len(chain))
+	for i, key := range chain {
+		names[i] = strings.TrimPrefix(key, "/")
+	}
+	return strings.Join(names, " -> ")
 }
 
 // passes checks what the call passes by name: inputs and secrets must be declared, and those required must be there.

@@ -92,6 +92,9 @@ func (c *compiler) condition(s *scene) ruling {
 		v.when = c.ask(s, s.standing)
 	case cond.Uses().Context("needs") || cond.Uses().Function("success") && named(cond) || cond.Uses().Function("failure") && named(cond):
 		v.when, v.late = plan.Always, true
+		if s.knot.asksSuccess() && s.knot.exact() {
+			v.when = plan.OnSuccess // else there is nothing to ask
+		}
 	default:
 		v.when, v.late = c.everywhere(s)
 	}

@@ -20,12 +20,33 @@ func (c *compiler) group(g *workflow.Concurrency, env *expr.Env) *plan.Group {
 	if g == nil {
 		return nil
 	}
+	if g.Expr.Set {
+		return c.groupOf(g, env)
+	}
 	name, a := c.text(g.Group, env)
 	cancel, b := c.truth(g.CancelInProgress, env, false, "cancel-in-progress")
 	queue, d := c.text(g.Queue, env)
-	switch {
-	case !a || !b || !d:
+	if !a || !b || !d {
 		return nil
+	}
+	return c.groupNamed(g, name, cancel, queue)
+}
+
+// groupOf is a group that one expression gave: its name, or an object.
+func (c *compiler) groupOf(g *workflow.Concurrency, env *expr.Env) *plan.Group {
+	v, err := valueOf(g.Expr, env)
+	if err != nil {
+		c.fail(g.Expr.At(), err)
+		return nil
+	}
+	if v.Kind() != expr.KindObject {
+		return c.groupNamed(g, v.Text(), false, "")
+	}
+	return c.groupNamed(g, v.Get("group").Text(), v.Get("cancel-in-progress").Text() == "true", v.Get("queue").Text())
+}
+
+func (c *compiler) groupNamed(g *workflow.Concurrency, name string, cancel bool, queue string) *plan.Group {
+	switch {
 	case name == "":
 		c.mistake(CodeConcurrency, g.Place, "the name of the concurrency group is empty")
 		return nil
@@ -43,12 +64,20 @@ func (c *compiler) group(g *workflow.Concurrency, env *expr.Env) *plan.Group {
 // environment is where the job deploys to; nil where its name comes out empty. Its address is evaluated when the steps
 // are done.
 func (c *compiler) environment(e *workflow.Environment, env *expr.Env) *plan.Environment {
-	name, ok := c.text(e.Name, env)
-	deploys, fine := c.truth(e.Deployment, env, true, "deployment")
-	if !ok || !fine || name == "" {
+	v, err := valueOf(e.Name, env)
+	if err != nil {
+		c.fail(e.Name.At(), err)
 		return nil
 	}
-	out := &plan.Environment{Name: name, URL: e.URL.Value, Action: "start", Place: e.Place}
+	name, url := v.Text(), e.URL.Value
+	if v.Kind() == expr.KindObject {
+		name, url = v.Get("name").Text(), v.Get("url").Text()
+	}
+	deploys, fine := c.truth(e.Deployment, env, true, "deployment")
+	if !fine || name == "" {
+		return nil
+	}
+	out := &plan.Environment{Name: name, URL: url, Action: "start", Place: e.Place}
 	if !deploys {
 		out.Action = "access"
 	}
@@ -57,7 +86,7 @@ func (c *compiler) environment(e *workflow.Environment, env *expr.Env) *plan.Env
 
 // containerTexts are what is known of a container before its job begins.
 func containerTexts(k *workflow.Container) []workflow.Text {
-	out := append([]workflow.Text{k.Image, k.Options, k.Entrypoint, k.Command}, k.Ports...)
+	out := append([]workflow.Text{k.Image, k.Options, k.Entrypoint, k.Command, k.PortsExpr, k.VolumesExpr}, k.Ports...)
 	return append(out, k.Volumes...)
 }
 
@@ -82,8 +111,18 @@ func (c *compiler) container(k *workflow.Container, env *expr.Env) *plan.Contain
 	}
 	for _, list := range []struct {
 		from []workflow.Text
+		expr workflow.Text
 		into *[]string
-	}{{k.Ports, &out.Ports}, {k.Volumes, &out.Volumes}} {
+	}{{k.Ports, k.PortsExpr, &out.Ports}, {k.Volumes, k.VolumesExpr, &out.Volumes}} {
+		if list.expr.Set {
+			values, ok := c.list(list.expr, nil, env, "the list")
+			if !ok {
+				return nil
+			}
+			for _, v := range values {
+				*list.into = append(*list.into, v.Text())
+			}
+		}
 		for _, t := range list.from {
 			text, ok := c.text(t, env)
 			if !ok {

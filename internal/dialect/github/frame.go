@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github/expr"
@@ -91,7 +92,11 @@ func identify(p *plan.Plan) {
 		id := idOf(j)
 		if count[id] > 1 {
 			own := OwnOf(j)
-			for _, longer := range []string{own.Frame.Title + ": " + id, own.Frame.Path + ": " + id, own.Frame.Path + ": " + j.Key + ": " + id} {
+			title, file := own.Frame.Title, path.Base(own.Frame.Path)
+			if !own.Frame.File.Name.Set {
+				title = file
+			}
+			for _, longer := range []string{title + ": " + id, file + ": " + id, file + ": " + j.Key + ": " + id} {
 				if !taken[longer] && count[longer] == 0 {
 					id = longer
 					break
@@ -135,12 +140,31 @@ func (k *knot) loyalty() bool {
 		return k.loyal
 	}
 	k.open = true
-	k.loyal = k.job.If == nil || k.job.If.Cond == nil || k.job.If.Cond.Implied() || len(k.needs) == 0
+	k.loyal = k.asksSuccess() || len(k.needs) == 0
 	for _, b := range k.needs {
 		k.loyal = b.loyalty() && k.loyal
 	}
 	k.open, k.decided = false, true
 	return k.loyal
+}
+
+// asksSuccess reports whether the condition can only hold where everything before the job succeeded: success() is implied,
+// or one of the parts that && joins.
+func (k *knot) asksSuccess() bool {
+	if k.job.If == nil || k.job.If.Cond == nil || k.job.If.Cond.Implied() {
+		return true
+	}
+	return joins(k.job.If.Cond.Expr().Root())
+}
+
+func joins(n expr.Node) bool {
+	switch n := n.(type) {
+	case *expr.Binary:
+		return n.Op == "&&" && (joins(n.Left) || joins(n.Right))
+	case *expr.Call:
+		return n.Name == "success" && len(n.Args) == 0
+	}
+	return false
 }
 
 // exact reports whether a job whose needs succeeded may be sure that everything before them did, too: then the success()

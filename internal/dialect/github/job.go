@@ -121,6 +121,9 @@ func (c *compiler) legs(s *scene) ([]leg, bool) {
 		return []leg{single()}, true
 	}
 	env := s.env(leg{})
+	if st.Expr.Set {
+		return c.legsOf(s, st, env)
+	}
 	failFast, a := c.truth(st.FailFast, env, true, "fail-fast")
 	parallel, b := c.count(st.MaxParallel, env, 0, "max-parallel")
 	if !a || !b {
@@ -133,9 +136,39 @@ func (c *compiler) legs(s *scene) ([]leg, bool) {
 	if !ok {
 		return nil, false
 	}
+	return c.unroll(s, st.Matrix.Place, grid, failFast, int(parallel))
+}
+
+// legsOf unrolls a strategy that one expression gave.
+func (c *compiler) legsOf(s *scene, st *workflow.Strategy, env *expr.Env) ([]leg, bool) {
+	v, err := valueOf(st.Expr, env)
+	switch {
+	case err != nil:
+		return nil, c.fail(st.Expr.At(), err)
+	case v.Kind() != expr.KindObject:
+		return nil, c.mistake(CodeMatrix, st.Expr.At(), "the strategy of job %q is %s, not an object", s.job.ID, described(v))
+	}
+	failFast := v.Get("fail-fast").IsNull() || v.Get("fail-fast").Truthy()
+	parallel := v.Get("max-parallel").Number()
+	m := v.Get("matrix")
+	if m.IsNull() {
+		return []leg{{strategy: StrategyContext(0, 1, failFast, 1)}}, true
+	}
+	grid, ok := c.gridOf(s.job.ID, st.Place, m)
+	if !ok {
+		return nil, false
+	}
+	if !(parallel >= 0 && parallel < 1e6) {
+		parallel = 0
+	}
+	return c.unroll(s, st.Place, grid, failFast, int(parallel))
+}
+
+// unroll makes a leg of every combination.
+func (c *compiler) unroll(s *scene, at fault.Place, grid Grid, failFast bool, parallel int) ([]leg, bool) {
 	combinations, ok := grid.Legs()
 	if !ok {
-		return nil, c.mistake(CodeMatrixSize, st.Matrix.Place, "the matrix of job %q has more than %d jobs", s.job.ID, maxLegs)
+		return nil, c.mistake(CodeMatrixSize, at, "the matrix of job %q has more than %d jobs", s.job.ID, maxLegs)
 	}
 	if len(combinations) == 0 { // exclude took all: GitHub runs the job once, without a matrix
 		return []leg{single()}, true
@@ -144,8 +177,8 @@ func (c *compiler) legs(s *scene) ([]leg, bool) {
 	for i, g := range combinations {
 		out[i] = leg{
 			matrix: g.Matrix, shown: g.Shown, index: i + 1, total: len(combinations),
-			strategy: StrategyContext(i, len(combinations), failFast, int(parallel)),
-			plan:     &plan.Strategy{FailFast: failFast, Parallel: int(parallel)},
+			strategy: StrategyContext(i, len(combinations), failFast, parallel),
+			plan:     &plan.Strategy{FailFast: failFast, Parallel: parallel},
 		}
 	}
 	return out, true
@@ -231,7 +264,7 @@ func (c *compiler) later(s *scene) (out []string) {
 	}
 	check("name", job.Name)
 	if g := job.Concurrency; g != nil {
-		check("concurrency", g.Group, g.CancelInProgress, g.Queue)
+		check("concurrency", g.Group, g.CancelInProgress, g.Queue, g.Expr)
 	}
 	check("runs-on", append(job.RunsOn.Labels[:len(job.RunsOn.Labels):len(job.RunsOn.Labels)], job.RunsOn.Group)...)
 	if e := job.Environment; e != nil {
@@ -266,7 +299,7 @@ func asksNeeds(st *workflow.Strategy) bool {
 	if st == nil {
 		return false
 	}
-	if asks(st.FailFast, "needs") || asks(st.MaxParallel, "needs") {
+	if asks(st.Expr, "needs") || asks(st.FailFast, "needs") || asks(st.MaxParallel, "needs") {
 		return true
 	}
 	m := st.Matrix

@@ -8,7 +8,7 @@ import (
 )
 
 // found is a tool of the machine.
-type found struct{ version, bin, home, name string }
+type found struct{ version, bin, home string }
 
 // find looks for a tool. The versions are what the setup action documents; the first line is looked for where there are
 // several.
@@ -24,11 +24,7 @@ func (c *call) find(tool, version string) (found, ending) {
 		}
 		return found{}, c.error(CodeTool, broken(program.UnmetPrerequisites, "%s is not on this machine, and nothing is downloaded: %s", wanted, first(o.Message, "it was not found")))
 	}
-	f := found{version: o.Values[0], bin: o.Values[1], home: o.Values[2], name: tool}
-	if len(o.Values) > 3 && o.Values[3] != "" {
-		f.name = o.Values[3]
-	}
-	return f, fine
+	return found{version: o.Values[0], bin: o.Values[1], home: o.Values[2]}, fine
 }
 
 // wanted is the version that a setup action asks for: its input, else what the file says that the other input names.
@@ -213,12 +209,10 @@ func runSetupPython(c *call) ending {
 			return bad
 		}
 		if c.flag("update-environment", true) {
-			if bad := c.usePython(f); bad.status != success {
-				return bad
-			}
+			c.usePython(f)
 		}
 		c.output("python-version", f.version)
-		c.output("python-path", f.bin+"/"+f.name)
+		c.output("python-path", f.bin+"/python")
 		c.say("Successfully set up CPython (%s)", f.version)
 	}
 	if c.input("cache") != "" {
@@ -230,20 +224,9 @@ func runSetupPython(c *call) ending {
 	return fine
 }
 
-// usePython puts a Python in front, under the name python too, which systems often have as python3 alone.
-func (c *call) usePython(f found) ending {
+// usePython puts a Python in front, with the variables that the real action sets.
+func (c *call) usePython(f found) {
 	c.prepend(f.bin)
-	if f.name != "python" {
-		dir := c.Paths.JobPrivate + "/_tools/python-" + f.version
-		script := `mkdir -p "$1" && ln -sfn "$2" "$1/python" && { [ -e "$1/python3" ] || ln -s "$2" "$1/python3"; } && if p=$(command -v "$3/pip3"); then ln -sfn "$p" "$1/pip"; fi`
-		o := c.do(program.Exec{
-			Step: "python", Argv: []string{"sh", "-c", script, "sh", dir, f.bin + "/" + f.name, f.bin}, Env: c.bare(), Quiet: true, Always: c.at.always,
-		})
-		if o.Failure != "" || o.Exit != 0 {
-			return c.verdictFor(c.at, o, "the folder for python cannot be made (exit code %d)")
-		}
-		c.prepend(dir)
-	}
 	c.walk.env.set("pythonLocation", f.home)
 	c.walk.env.set("PKG_CONFIG_PATH", f.home+"/lib/pkgconfig")
 	for _, name := range []string{"Python_ROOT_DIR", "Python2_ROOT_DIR", "Python3_ROOT_DIR"} {
@@ -256,7 +239,6 @@ func (c *call) usePython(f found) ending {
 		}
 		c.walk.env.set("LD_LIBRARY_PATH", path)
 	}
-	return fine
 }
 
 var setupJava = &native{

@@ -98,7 +98,7 @@ func (c *compiler) filtered(ctx context.Context, f *workflow.File, by *workflow.
 	}
 	t.event = event
 	t.why.Values = []plan.Value{{Name: "github.event_name", Value: event.Name, Defined: true}}
-	t.in = t.types() && t.named() && c.refs(&t) && c.paths(ctx, &t)
+	t.in = t.possible() && t.types() && t.named() && c.refs(&t) && c.paths(ctx, &t)
 	if !t.in {
 		t.why.When = plan.Never
 	}
@@ -150,8 +150,11 @@ func (t *triggering) detail(ok bool, clause string, list []workflow.Text, said s
 	for i, l := range list {
 		names[i] = l.Value
 	}
-	text := clause + ": [" + strings.Join(names, ", ") + "]"
-	line := text + ": " + fmt.Sprintf(said, args...)
+	line := clause + ": "
+	if list != nil {
+		line += "[" + strings.Join(names, ", ") + "]: "
+	}
+	line += fmt.Sprintf(said, args...)
 	t.why.Detail = append(t.why.Detail, line)
 	if !ok {
 		t.why.Rule += "." + clause
@@ -161,6 +164,16 @@ func (t *triggering) detail(ok bool, clause string, list []workflow.Text, said s
 		}
 	}
 	return ok
+}
+
+// possible leaves out events of things that exist on GitHub's servers only.
+func (t *triggering) possible() bool {
+	known := workflow.EventNamed(t.event.Name)
+	if known == nil || known.Stand != workflow.StandsNever {
+		return true
+	}
+	t.why.Text = "the event cannot happen here: " + known.Note
+	return false
 }
 
 // types asks the activity type.

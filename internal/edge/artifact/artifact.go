@@ -33,6 +33,7 @@ type Store struct {
 
 	mu   sync.Mutex
 	last int64 // the newest id given out
+	seen seen
 }
 
 // Limits bound what is kept and unpacked. Zero fields mean the defaults.

@@ -3,10 +3,9 @@ package artifact
 import (
 	"archive/zip"
 	"bufio"
+	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -56,10 +55,16 @@ func (s *Store) Save(ctx context.Context, n New, from Source) (Info, error) {
 		return Info{}, err
 	}
 	defer os.RemoveAll(fresh)
-	p := packer{view: view, left: s.Limits.orDefault().Bytes, buf: make([]byte, small)}
+	p := packer{view: view, left: s.Limits.orDefault().Bytes, buf: make([]byte, small), copy: make([]byte, 128<<10)}
 	info, err := p.pack(ctx, filepath.Join(fresh, contentFile), files, root)
 	if err != nil {
 		return Info{}, err
+	}
+	if file, err := os.Open(filepath.Join(fresh, contentFile)); err == nil { // else it is looked through when it is read
+		if m, ok := markOf(file); ok {
+			s.seen.add(m, info.Digest)
+		}
+		file.Close()
 	}
 	n.MIME = ""
 	return s.keep(n, fresh, info)
@@ -99,6 +104,7 @@ type packer struct {
 	view *glob.View
 	left int64
 	buf  []byte
+	copy []byte
 }
 
 // pack writes the zip. Nothing is compressed: it does not leave the machine, and the tools that read it are many times
@@ -109,8 +115,9 @@ func (p *packer) pack(ctx context.Context, to string, files []string, root strin
 		return info, fmt.Errorf("make the artifact: %w", err)
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	sum := sha256.New()
-	buffered := bufio.NewWriterSize(io.MultiWriter(out, sum), 256<<10)
+	sum := newDigester()
+	defer func() { info.Digest = sum.Sum() }()
+	buffered := bufio.NewWriterSize(io.MultiWriter(out, sum), piece)
 	z := zip.NewWriter(buffered)
 	for _, file := range files {
 		if ctx.Err() != nil {
@@ -132,7 +139,7 @@ func (p *packer) pack(ctx context.Context, to string, files []string, root strin
 	if err != nil {
 		return info, fmt.Errorf("write the artifact: %w", err)
 	}
-	info.Size, info.Digest = at, hex.EncodeToString(sum.Sum(nil))
+	info.Size = at
 	return info, nil
 }
 
@@ -156,7 +163,7 @@ func (p *packer) one(z *zip.Writer, file, name string) error {
 		return err
 	}
 	again := crc32.NewIEEE()
-	n, err := io.CopyBuffer(w, io.TeeReader(io.LimitReader(body, size), again), make([]byte, 128<<10))
+	n, err := io.CopyBuffer(w, io.TeeReader(io.LimitReader(body, size), again), p.copy)
 	if err == nil && (n != size || again.Sum32() != crc) {
 		err = errors.New("it changed while it was read")
 	}
@@ -167,7 +174,7 @@ func (p *packer) one(z *zip.Writer, file, name string) error {
 func (p *packer) look(in *os.File) (crc uint32, size int64, body io.Reader, err error) {
 	n, err := io.ReadFull(in, p.buf)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return crc32.ChecksumIEEE(p.buf[:n]), int64(n), strings.NewReader(string(p.buf[:n])), nil
+		return crc32.ChecksumIEEE(p.buf[:n]), int64(n), bytes.NewReader(p.buf[:n]), nil
 	}
 	if err != nil {
 		return 0, 0, nil, err

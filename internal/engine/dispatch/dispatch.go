@@ -25,8 +25,11 @@ type Lease struct {
 	Scope   *plan.Plan // the plan that the job is part of
 	Prefix  string     // of the ids of the plan's jobs in the run: "" or "trigger/"
 	Inputs  []Input
-	Started time.Time
-	Manual  bool // a person played it
+	// Needs are the jobs that it names as needs, in that order. Before are, of a late job that does not become a pipeline
+	// of its own, all jobs of its plan that it waits for by needs, directly or not, in the order of the file.
+	Needs, Before []program.Before
+	Started       time.Time
+	Manual        bool // a person played it
 }
 
 // Input is a job whose artifacts and outputs another one takes.
@@ -49,12 +52,6 @@ type Binder interface {
 type Watcher interface {
 	Changed(c run.Change)
 	Ended(l Lease, r program.Result)
-}
-
-// Groups guards resource groups against other processes on this machine: Lock waits until the group is free, and
-// tells who holds it while it waits.
-type Groups interface {
-	Lock(ctx context.Context, group, job string, held func(holder string)) (release func(), err error)
 }
 
 // Driver drives runs. Slots is how many jobs run at a time, at least 1.
@@ -84,6 +81,10 @@ type loop struct {
 	workers sync.WaitGroup
 	sources map[*plan.Plan]*source
 	played  map[string]bool
+	holds   map[string]*hold     // resource groups that late jobs and workflows hold among processes
+	flows   map[string]*workflow // those with a group, by the id that they have in the queue
+	stuck   []doomed             // jobs that wait for what can never be
+	yields  yields
 }
 
 // active is a job that a worker has.
@@ -93,12 +94,13 @@ type active struct {
 	void   bool // the run canceled the job before it began: how it ends says nothing
 }
 
-// report is what a worker has to say: exactly one field group is set.
+// report is what a worker has to say: exactly one field group is set. job may also be the id of a workflow.
 type report struct {
 	job    string
 	began  bool            // the worker got the job's resource group and starts now
 	gone   bool            // the job was canceled while it waited for its resource group
 	waits  string          // who holds the resource group that it waits for
+	holds  *hold           // the resource group of a late job or a workflow is its own
 	bound  *run.Bound      // what the late job became
 	result *program.Result // how the attempt ended
 }
@@ -110,12 +112,14 @@ func (d *Driver) Drive(ctx context.Context, id string, r *run.Run, first []run.C
 	l := &loop{
 		Driver: d, id: id, run: r, queue: schedule.New(),
 		leases: map[string]*active{}, results: map[string]program.Result{}, reports: make(chan report, 64),
-		sources: map[*plan.Plan]*source{}, played: map[string]bool{},
+		sources: map[*plan.Plan]*source{}, played: map[string]bool{}, holds: map[string]*hold{}, flows: workflows(r),
+		yields: yields{woken: make(chan struct{}, 1)},
 	}
 	l.queue.SetAgents([]schedule.Agent{{ID: agentID, Slots: max(d.Slots, 1), AnyTags: true, RunUntagged: true}}, time.Now())
 	work, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer func() {
 		stopWork(errors.New("the run is over"))
+		l.letGo()
 		l.drain()
 	}()
 	if err := l.take(work, first); err != nil {
@@ -136,6 +140,8 @@ func (d *Driver) Drive(ctx context.Context, id string, r *run.Run, first []run.C
 			} else {
 				err = l.command(work, c)
 			}
+		case <-l.yields.woken:
+			err = l.give(work, l.yields.take())
 		case <-interrupted:
 			interrupted = nil
 			err = l.apply(work, event.Fact{At: time.Now(), Kind: event.Canceled, Reason: context.Cause(ctx).Error(), By: "person"})
@@ -157,7 +163,10 @@ func (l *loop) drain() {
 	}()
 	for {
 		select {
-		case <-l.reports:
+		case r := <-l.reports:
+			if r.holds != nil && r.holds.err == nil {
+				r.holds.release()
+			}
 		case <-gone:
 			return
 		}
@@ -181,7 +190,12 @@ func (l *loop) timer() *time.Timer {
 func (l *loop) hear(ctx context.Context, r report) error {
 	now := time.Now()
 	a := l.leases[r.job]
+	if w := l.flows[r.job]; w != nil {
+		return l.hearWorkflow(ctx, w, r)
+	}
 	switch {
+	case r.holds != nil:
+		return l.held(ctx, a, r.holds)
 	case (r.began || r.waits != "") && l.over(r.job):
 		a.void = true // canceled while its worker waited for the group, or in the moment that it got it
 		return nil
@@ -197,8 +211,10 @@ func (l *loop) hear(ctx context.Context, r report) error {
 	case r.bound != nil:
 		delete(l.leases, r.job)
 		a.cancel(nil)
-		if l.over(r.job) {
-			return nil // canceled meanwhile
+		if l.over(r.job) { // canceled meanwhile
+			l.queue.Remove(r.job)
+			l.free(r.job)
+			return l.start(ctx, now)
 		}
 		changes, err := l.run.Bind(r.job, *r.bound, now)
 		if err != nil {

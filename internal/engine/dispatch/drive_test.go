@@ -239,14 +239,21 @@ type groups struct {
 	mu    sync.Mutex
 	holds map[string]int
 	stray bool // gives the lock even where the wait was canceled
+	// yield is when another process asks for the group, to be told to who waits or has it.
+	yield time.Duration
 }
 
-func (g *groups) Lock(ctx context.Context, group, job string, held func(string)) (func(), error) {
+func (g *groups) Lock(ctx context.Context, c dispatch.Claim) (func(), error) {
+	group := c.Group
+	told := func() bool { return true }
+	if g.yield > 0 {
+		told = time.AfterFunc(g.yield, func() { c.Yield("another run came") }).Stop
+	}
 	if g.fails != nil {
 		return nil, g.fails
 	}
 	if wait := time.Until(g.free); wait > 0 {
-		held("held by another run: " + job)
+		c.Held("held by another run: " + c.Job)
 		select {
 		case <-ctx.Done():
 			if !g.stray {
@@ -265,6 +272,7 @@ func (g *groups) Lock(ctx context.Context, group, job string, held func(string))
 		return nil, fmt.Errorf("%s is locked twice", group)
 	}
 	return func() {
+		told()
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.holds[group]--

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 	"github.com/sluice-delivery/sluice/internal/flow/run"
+	"github.com/sluice-delivery/sluice/internal/flow/schedule"
 )
 
 // harness is a real run with a real schedule, driven with an agent that does as it is told. Everything happens inside
@@ -31,6 +32,7 @@ type harness struct {
 	running map[string]bool
 	most    int // the most jobs at a time
 	leases  map[string][]dispatch.Lease
+	changed func(run.Change)
 }
 
 func newHarness(t *testing.T, slots int) *harness {
@@ -92,6 +94,9 @@ func (h *harness) Bind(ctx context.Context, l dispatch.Lease) run.Bound {
 }
 
 func (h *harness) Changed(c run.Change) {
+	if h.changed != nil {
+		h.changed(c)
+	}
 	if c.Job != "" && c.From != c.To {
 		h.note("%s %s", c.Job, c.To)
 	}
@@ -130,7 +135,8 @@ func (h *harness) saw(line string) bool {
 	return slices.ContainsFunc(h.tape, func(l string) bool { return strings.HasSuffix(l, line) })
 }
 
-// jobs makes a plan: "name", then words: stage=s, needs=a,b, when=manual, delayed=5m, retry=1, group=g, late, allow.
+// jobs makes a plan: "name", then words: stage=s, needs=a,b, when=manual, delayed=5m, retry=1, group=g, late, allow, self,
+// expand, single=g, cancel=g (concurrency groups), set=NAME, parallel=2, fast, of=FILE (a workflow).
 func jobs(lines ...string) *plan.Plan {
 	p := &plan.Plan{}
 	for _, line := range lines {
@@ -156,6 +162,18 @@ func jobs(lines ...string) *plan.Plan {
 				j.Retry.Max = int(value[0] - '0')
 			case "group":
 				j.Group = &plan.Group{Name: value}
+			case "self", "expand":
+				j.Late = &plan.Late{Kind: key}
+			case "single", "cancel":
+				j.Group = &plan.Group{Name: value, Mode: schedule.Single, Cancel: key == "cancel"}
+			case "set":
+				j.Strategy = &plan.Strategy{Set: value}
+			case "parallel":
+				j.Strategy.Parallel = int(value[0] - '0')
+			case "fast":
+				j.Strategy.FailFast = true
+			case "of":
+				j.Workflow = value
 			case "late":
 				j.Late = &plan.Late{Kind: "child", Wait: true}
 			case "allow":

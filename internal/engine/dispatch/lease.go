@@ -17,6 +17,7 @@ func (l *loop) take(ctx context.Context, changes []run.Change) error {
 	now := time.Now()
 	for _, c := range changes {
 		l.Watcher.Changed(c)
+		l.count(c)
 		switch {
 		case c.Job == "":
 		case c.Cancel:
@@ -37,6 +38,7 @@ func (l *loop) take(ctx context.Context, changes []run.Change) error {
 				a.cancel(errCanceled(c.Reason)) // it waits for its group, or is being bound
 			} else {
 				l.queue.Remove(c.Job) // it never began, or it was a late job whose group is free now
+				l.free(c.Job)
 			}
 		}
 	}
@@ -53,43 +55,61 @@ func (e errCanceled) Error() string {
 	return string(e)
 }
 
+// push puts a job into the queue, unless its workflow has still to wait for a group.
 func (l *loop) push(id string, now time.Time) {
 	j, ok := l.run.Job(id)
-	if !ok {
+	if !ok || l.parks(j, now) {
+		return
+	}
+	if why := l.deadlock(j); why != "" {
+		l.stuck = append(l.stuck, doomed{id: id, why: why})
 		return
 	}
 	job := schedule.Job{ID: id, Run: l.id, Tags: j.Plan.Tags, Queued: now, NoAgent: j.Late}
 	if g := j.Plan.Group; g != nil {
-		job.Group, job.Mode = g.Name, g.Mode
+		job.Group, job.Mode, job.Cancel = g.Name, g.Mode, g.Cancel
+	}
+	if s := j.Plan.Strategy; s != nil {
+		job.Set, job.Parallel = prefix(j)+s.Set, s.Parallel
 	}
 	l.queue.Push(job)
 }
 
-// pushLate binds a late job at once, unless it has a resource group: then its turn must come first.
+// pushLate binds a late job at once, unless it has a resource group or is one of only so many at a time: then its turn
+// must come first. A job that becomes itself is bound before: its group is known only then.
 func (l *loop) pushLate(ctx context.Context, id string, now time.Time) {
-	if j, ok := l.run.Job(id); ok && j.Plan.Group != nil {
+	j, ok := l.run.Job(id)
+	switch {
+	case !ok || l.parks(j, now):
+	case j.Late && (j.Plan.Group != nil || j.Plan.Strategy != nil && j.Plan.Strategy.Parallel > 0):
 		l.push(id, now)
-		return
+	default:
+		l.bind(ctx, id)
 	}
-	l.bind(ctx, id)
 }
 
 // start leases what the queue assigns, and tells of jobs that wait for a resource group.
 func (l *loop) start(ctx context.Context, now time.Time) error {
+	if err := l.give(ctx, l.superseded()); err != nil {
+		return err
+	}
 	assigned, blocked := l.queue.Assign(now)
 	for _, b := range blocked {
-		if err := l.tell(event.Fact{At: now, Kind: event.Waiting, Job: b.Job, Reason: b.Reason.String()}); err != nil {
+		if l.flows[b.Reason.Job] != nil {
+			b.Reason.Job = l.name(b.Reason.Job)
+		}
+		if err := l.tellWaiting(b.Job, b.Reason.String(), now); err != nil {
 			return err
 		}
 	}
+	if err := l.tellParked(now); err != nil {
+		return err
+	}
 	for _, a := range assigned {
 		if a.Agent == "" {
-			if j, _ := l.run.Job(a.Job); j.Status == run.Waiting { // it has its resource group now
-				if err := l.tell(event.Fact{At: now, Kind: event.Queued, Job: a.Job}); err != nil {
-					return err
-				}
+			if err := l.turn(ctx, a.Job, now); err != nil {
+				return err
 			}
-			l.bind(ctx, a.Job)
 			continue
 		}
 		lease := l.lease(a.Job, now)
@@ -116,6 +136,18 @@ func (l *loop) tell(f event.Fact) error {
 	return err
 }
 
+// tellWaiting tells why a job waits. Of a workflow it is noted, for its jobs.
+func (l *loop) tellWaiting(id, why string, now time.Time) error {
+	if w := l.flows[id]; w != nil {
+		w.why = why
+		return nil
+	}
+	if j, _ := l.run.Job(id); j.Status != run.Pending {
+		return nil
+	}
+	return l.tell(event.Fact{At: now, Kind: event.Waiting, Job: id, Reason: why})
+}
+
 func (l *loop) work(ctx context.Context, lease Lease) {
 	r := l.Agent.Do(ctx, lease)
 	l.reports <- report{job: lease.ID, result: &r}
@@ -123,9 +155,7 @@ func (l *loop) work(ctx context.Context, lease Lease) {
 
 // workInGroup waits until no other process on this machine holds the job's resource group.
 func (l *loop) workInGroup(ctx context.Context, lease Lease) {
-	release, err := l.Groups.Lock(ctx, lease.Job.Group.Name, lease.Job.Name, func(holder string) {
-		l.reports <- report{job: lease.ID, waits: holder}
-	})
+	release, err := l.Groups.Lock(ctx, l.claim(lease.ID, lease.Attempt, lease.Job.Name, lease.Job.Group))
 	if ctx.Err() != nil {
 		if err == nil {
 			release()
@@ -157,7 +187,7 @@ func (l *loop) lease(id string, now time.Time) Lease {
 	j, _ := l.run.Job(id)
 	return Lease{
 		Run: l.id, ID: id, Attempt: j.Attempt, Job: j.Plan, Scope: j.Scope, Prefix: prefix(j),
-		Inputs: l.inputs(j), Started: now, Manual: l.played[id],
+		Inputs: l.inputs(j), Needs: l.needs(j), Before: l.ancestors(j), Started: now, Manual: l.played[id],
 	}
 }
 

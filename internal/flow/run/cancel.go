@@ -1,5 +1,7 @@
 package run
 
+import "time"
+
 // stop cancels one job: at once where nothing of it runs, else by asking. What a late job became stops with it.
 func (s *step) stop(n *node, reason, by string) {
 	if n.status != Running {
@@ -10,6 +12,18 @@ func (s *step) stop(n *node, reason, by string) {
 	if n.child != nil {
 		s.cancel(n.child, reason, by)
 	}
+}
+
+// Cancel cancels several jobs at once: all stop before anything is decided about those that wait for them. Jobs that are
+// over, that wait for a person or are being stopped already are left as they are.
+func (r *Run) Cancel(jobs []string, reason string, at time.Time) []Change {
+	s := &step{r: r, at: at}
+	for _, id := range jobs {
+		if n := r.nodes[id]; n != nil && n.class != absent && !n.status.Over() && n.status != Manual && !n.canceling {
+			s.stop(n, reason, "")
+		}
+	}
+	return s.done()
 }
 
 // ask tells that a running attempt is to be stopped, or that what a late job became is.

@@ -291,6 +291,21 @@ func TestLooking(t *testing.T) {
 	}
 }
 
+func TestCancelingSeveralAtOnce(t *testing.T) {
+	w := start(t, parse(t, "x a\nx b needs a\nx c needs b\nx d always needs b\nx e manual\nx f"), run.Options{})
+	if err := w.do("start f"); err != nil {
+		t.Fatal(err)
+	}
+	w.take(w.r.Cancel([]string{"a", "b", "c", "e", "f", "f", "nobody"}, "enough", noon))
+	if got := state(w.r); got != "running | canceled a b c | skipped d | running f! | manual e ..." {
+		t.Error(got)
+	}
+	if more := w.r.Cancel([]string{"a", "f"}, "again", noon); len(more) != 0 {
+		t.Errorf("%+v", more)
+	}
+	w.check()
+}
+
 func TestABindingOfTheWrongKind(t *testing.T) {
 	job, p := &plan.Job{ID: "x", Name: "x"}, parse(t, "x in")
 	for kind, b := range map[string]run.Bound{"self": {Plan: p}, "expand": {Job: job}, "child": {Job: job}} {

@@ -252,6 +252,9 @@ func inherit(p *node, st Status) Change {
 		c.Failure = "downstream_pipeline_failed"
 	case Canceled:
 		c.Failure = "canceled"
+		if p.canceling && c.Reason == "" {
+			c.Reason = p.reason
+		}
 	}
 	return c
 }

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/sluice-delivery/sluice/internal/dialect/github"
+	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
+	"github.com/sluice-delivery/sluice/internal/edge/action"
+	"github.com/sluice-delivery/sluice/internal/edge/blob"
+	"github.com/sluice-delivery/sluice/internal/edge/tree"
+	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
+	"github.com/sluice-delivery/sluice/internal/engine/intake"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+	"github.com/sluice-delivery/sluice/internal/flow/program"
+	"github.com/sluice-delivery/sluice/internal/flow/run"
+)
+
+// githubDialect are the GitHub workflows of a repository.
+type githubDialect struct {
+	*pipeline
+	token string // of this run
+}
+
+// speak gives the pipeline the dialect that it is written in.
+func (l *pipeline) speak() {
+	if l.found.dialect == "github" {
+		l.dialect = &githubDialect{pipeline: l}
+		return
+	}
+	l.dialect = gitlabDialect{l}
+}
+
+// events are the names of events that the dialect knows beyond ours; nil for GitLab.
+func (l *pipeline) events() []string {
+	if l.found.dialect != "github" {
+		return nil
+	}
+	var names []string
+	for _, e := range workflow.Events {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+func (d *githubDialect) compile(ctx context.Context) (*plan.Plan, fault.Faults) {
+	return github.Compile(ctx, d.input())
+}
+
+func (*githubDialect) idle(code string) bool { return code == github.CodeIdle }
+
+// input is what the compiler may read and ask.
+func (d *githubDialect) input() github.Input {
+	own := tree.Open(d.repo.Root, d.repo.Dir != "")
+	return github.Input{
+		Workflows: d.found.files,
+		AnyEvent:  d.found.files != nil && !d.flags.asked("event"),
+		Files:     own,
+		Source:    repositories{d.sources()},
+		Project:   changed{d.changes},
+		Occasion:  d.occasion,
+		Given:     d.values(),
+		Platforms: d.given.platforms,
+		Machine:   machine(),
+	}
+}
+
+func (d *githubDialect) values() github.Given {
+	return github.Given{Secrets: d.given.secrets, Vars: d.given.vars, Env: d.given.env, Inputs: d.given.inputs}
+}
+
+// changed answers paths filters (github.Project).
+type changed struct{ changes *intake.Changes }
+
+// Changed lists what the event changes.
+func (c changed) Changed(ctx context.Context) ([]string, bool, error) {
+	return c.changes.Changed(ctx, "")
+}
+
+// machine is this one, in the runner's words.
+func machine() github.Machine {
+	m := github.Machine{OS: "Linux", Arch: "X64", Name: "sluice"}
+	switch runtime.GOOS {
+	case "darwin":
+		m.OS = "macOS"
+	case "windows":
+		m.OS = "Windows"
+	}
+	switch runtime.GOARCH {
+	case "arm64":
+		m.Arch = "ARM64"
+	case "arm":
+		m.Arch = "ARM"
+	case "386":
+		m.Arch = "X86"
+	}
+	if name, err := os.Hostname(); err == nil {
+		m.Name = name
+	}
+	return m
+}
+
+func (d *githubDialect) bind(ctx context.Context, lease dispatch.Lease, _ *blob.Store) (run.Bound, fault.Faults) {
+	b, found := github.Bind(ctx, github.BindInput{Input: d.input(), Plan: lease.Scope, Job: lease.Job, Needs: lease.Needs, Before: lease.Before})
+	return run.Bound{Plan: b.Plan, Job: b.Job, Skip: b.Skip}, found
+}
+
+func (d *githubDialect) order(a attempt) (program.Order, error) { return d.attempt(a).Order() }
+
+func (d *githubDialect) program(a attempt, paths program.Paths) program.Program {
+	in := d.attempt(a)
+	in.Paths = paths
+	return github.NewProgram(in)
+}
+
+func (d *githubDialect) attempt(a attempt) github.Attempt {
+	return github.Attempt{
+		Plan: a.Scope, Job: a.Job, Occasion: d.occasion, Given: d.values(), Machine: machine(), Run: a.Run, ID: a.ID,
+		Number: a.number, Attempt: a.Attempt, Key: a.Key, At: a.Started, Timeout: a.timeout, Needs: a.Needs, Base: a.base,
+		Container: a.container, Tools: toolCache(), Real: d.flags.real, Debug: wantsDebug(d.given), Token: d.token, Version: versionText(),
+	}
+}
+
+// wantsDebug reports whether the repository's settings ask for debug lines (GitHub documentation, Enabling debug logging).
+func wantsDebug(g given) bool {
+	for _, v := range append(g.secrets[:len(g.secrets):len(g.secrets)], g.vars...) {
+		if v.Name == "ACTIONS_STEP_DEBUG" {
+			return v.Value == "true"
+		}
+	}
+	return false
+}
+
+// toolCache is where setup actions keep what they fetch (RUNNER_TOOL_CACHE).
+func toolCache() string {
+	if dir := os.Getenv("RUNNER_TOOL_CACHE"); dir != "" {
+		return dir
+	}
+	return filepath.Join(cacheDir(), "tools")
+}
+
+// cacheDir is the user's folder for what can be fetched again.
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	return filepath.Join(dir, "sluice")
+}
+
+// repositories finds reusable workflows of other repositories (github.Source).
+type repositories struct{ sources *action.Sources }
+
+// Repository is a repository's tree at a ref.
+func (r repositories) Repository(ctx context.Context, repository, ref string) (github.Files, error) {
+	files, err := r.sources.Tree(ctx, repository, ref)
+	if err != nil {
+		return nil, fmt.Errorf("find %s@%s: %w", repository, ref, err)
+	}
+	return files, nil
+}
