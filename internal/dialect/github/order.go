@@ -10,9 +10,13 @@ import (
 // Order is the host that the attempt wants. The workspace is that of the checkout where the job begins with a plain one,
 // so that it is filled when the host is opened; else it is empty and the checkout fills it when its turn comes.
 func (in Attempt) Order() (program.Order, error) {
+	image, services, err := in.containers()
+	if err != nil {
+		return program.Order{}, err
+	}
 	o := program.Order{
 		Run: in.Run, Job: in.Job, ID: in.ID, Attempt: in.Attempt, Key: in.Key, Lasting: true,
-		Checkout: program.Checkout{Strategy: "empty"}, Image: in.Job.Image, Services: in.Job.Services,
+		Checkout: program.Checkout{Strategy: "empty"}, Image: image, Services: services,
 		Project: in.Occasion.Repository.Path,
 	}
 	own := OwnOf(in.Job)
