@@ -281,6 +281,12 @@ func (s *Store) keep(n New, fresh string, info Info) (Info, error) {
 	if err != nil {
 		return Info{}, fmt.Errorf("keep the artifact %q: %w", n.Name, err)
 	}
+	if file, err := os.Open(filepath.Join(fresh, contentFile)); err == nil { // else it is looked through when it is read
+		if m, ok := markOf(file); ok {
+			s.seen.add(m, info.Digest)
+		}
+		file.Close()
+	}
 	dir := s.path(n.Run, n.Name)
 	for range 100 {
 		err = os.Rename(fresh, dir)

@@ -60,12 +60,6 @@ func (s *Store) Save(ctx context.Context, n New, from Source) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if file, err := os.Open(filepath.Join(fresh, contentFile)); err == nil { // else it is looked through when it is read
-		if m, ok := markOf(file); ok {
-			s.seen.add(m, info.Digest)
-		}
-		file.Close()
-	}
 	n.MIME = ""
 	return s.keep(n, fresh, info)
 }
