@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/edge/blob"
 	"github.com/sluice-delivery/sluice/internal/edge/store"
+	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
@@ -88,8 +89,9 @@ type groups struct {
 }
 
 // Lock waits for a group; see store.Groups.
-func (g groups) Lock(ctx context.Context, group, job string, held func(holder string)) (func(), error) {
-	return g.Groups.Lock(ctx, unnamed(g.mask, group), g.mask.Text(job), held)
+func (g groups) Lock(ctx context.Context, c dispatch.Claim) (func(), error) {
+	c.Group, c.Job = unnamed(g.mask, c.Group), g.mask.Text(c.Job)
+	return g.Groups.Lock(ctx, store.Claim(c))
 }
 
 // unsaid are faults that show no secret.

@@ -18,11 +18,20 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/run"
 )
 
-// TestMain lets this program also be another process that has a resource group.
+// TestMain lets this program also be another process that has a resource group, or wants it. It tells what it hears.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("SLUICE_STORE_HOLDER"); dir != "" {
-		if _, err := (store.Groups{Dir: dir}).Lock(context.Background(), "prod / eu", "deploy", func(string) {}); err != nil {
-			fmt.Println(err)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		c := store.Claim{
+			Group: "prod / eu", Job: "deploy", Mode: os.Getenv("SLUICE_STORE_MODE"), Cancel: os.Getenv("SLUICE_STORE_CANCEL") != "",
+			Held: func(string) { fmt.Println("waits") },
+			Yield: func(why string) {
+				fmt.Println("yields:", why)
+				cancel(errors.New("yielded"))
+			},
+		}
+		if _, err := (store.Groups{Dir: dir}).Lock(ctx, c); err != nil {
+			fmt.Println("gave up:", err)
 			os.Exit(1)
 		}
 		fmt.Println("held")
@@ -138,30 +147,136 @@ func TestAFullDiskIsToldByTheJournal(t *testing.T) {
 	}
 }
 
-// holder is another process that has the group; it is killed by the function returned.
-func holder(t *testing.T, dir string) (kill func()) {
+// other is another process that wants the group.
+type other struct {
+	t    *testing.T
+	kill func()
+	out  *bufio.Reader
+}
+
+// process starts another process; env says how it wants the group.
+func process(t *testing.T, dir string, env ...string) *other {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), "SLUICE_STORE_HOLDER="+dir)
+	cmd.Env = append(append(os.Environ(), "SLUICE_STORE_HOLDER="+dir), env...)
 	in, e1 := cmd.StdinPipe()
 	out, e2 := cmd.StdoutPipe()
 	if err := errors.Join(e1, e2, cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
-	kill = func() {
+	o := &other{t: t, out: bufio.NewReader(out), kill: func() {
 		_ = cmd.Process.Kill() // it leaves no time to clean up
 		_ = cmd.Wait()
 		_ = in.Close()
+	}}
+	t.Cleanup(o.kill)
+	return o
+}
+
+// says waits for a line that begins so. A line that does not is a mistake.
+func (o *other) says(begin string) string {
+	o.t.Helper()
+	line, err := o.out.ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, begin) {
+		o.t.Fatalf("said %q, %v, not %q", line, err, begin)
 	}
-	t.Cleanup(kill)
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "held\n" {
-		t.Fatalf("%q %v", line, err)
+	return line
+}
+
+// holder is another process that has the group; it is killed by the function returned.
+func holder(t *testing.T, dir string) (kill func()) {
+	t.Helper()
+	o := process(t, dir)
+	o.says("held")
+	return o.kill
+}
+
+const one, cancels = "SLUICE_STORE_MODE=single", "SLUICE_STORE_CANCEL=yes"
+
+func TestOnlyTheNewestProcessWaits(t *testing.T) {
+	dir := t.TempDir()
+	first := process(t, dir, one)
+	first.says("held")
+	second := process(t, dir, one)
+	second.says("waits")
+	third := process(t, dir, one)
+	third.says("waits")
+	if why := second.says("yields: "); !strings.Contains(why, "job deploy of process") || !strings.Contains(why, `the concurrency group "prod / eu"`) {
+		t.Error(why)
 	}
-	return kill
+	second.says("gave up: yielded")
+	ordinary := process(t, dir) // of another mode: it takes nobody's turn
+	ordinary.says("waits")
+	ordinary.kill()
+	first.kill()
+	third.says("held")
+}
+
+func TestAProcessYieldsTheGroupToOneThatWantsIt(t *testing.T) {
+	dir := t.TempDir()
+	first := process(t, dir, one)
+	first.says("held")
+	second := process(t, dir, one) // it waits, and asks for nothing
+	second.says("waits")
+	third := process(t, dir, one, cancels)
+	third.says("waits")
+	second.says("yields: ")
+	first.says("yields: ")
+	first.kill()
+	third.says("held")
+
+	// What a process that died wanted is nobody's business any more.
+	third.kill()
+	fourth := process(t, dir, one)
+	fourth.says("held")
+	fifth := process(t, dir, one)
+	fifth.says("waits")
+	sixth := process(t, dir, one, cancels)
+	sixth.says("waits")
+	fourth.says("yields: ") // once, and to this one
+}
+
+func TestReleaseEndsTheWatch(t *testing.T) {
+	g := store.Groups{Dir: t.TempDir()}
+	for range 3 {
+		release, err := g.Lock(t.Context(), store.Claim{
+			Group: "g", Job: "j", Mode: "single", Cancel: true,
+			Held: func(string) { t.Error("it is free") }, Yield: func(string) { t.Error("nobody else is here") },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		release()
+	}
+}
+
+func TestABrokenTurnIsNobodys(t *testing.T) {
+	dir := t.TempDir()
+	first := process(t, dir, one)
+	first.says("held")
+	found, err := filepath.Glob(filepath.Join(dir, "groups", ".turn-*"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	for _, text := range []string{"", "{", `{"claim":""}`, `[]`, strings.Repeat("x", 1<<20)} {
+		if err := os.WriteFile(found[0], []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A link in the place of a turn is not followed.
+	target := filepath.Join(t.TempDir(), "target")
+	if err := errors.Join(os.WriteFile(target, []byte("mine"), 0o644), os.Remove(found[0]), os.Symlink(target, found[0])); err != nil {
+		t.Fatal(err)
+	}
+	process(t, dir, one).says("gave up: ")
+	if text, _ := os.ReadFile(target); string(text) != "mine" {
+		t.Errorf("%q was written through a link", text)
+	}
+	first.kill()
 }
 
 func TestGroupsHoldBetweenProcesses(t *testing.T) {
@@ -175,11 +290,11 @@ func TestGroupsHoldBetweenProcesses(t *testing.T) {
 		<-told
 		cancel(errors.New("enough"))
 	}()
-	if _, err := g.Lock(ctx, "prod / eu", "mine", func(h string) { told <- h }); err == nil || !strings.Contains(err.Error(), "enough") {
+	if _, err := g.Lock(ctx, store.Claim{Group: "prod / eu", Job: "mine", Held: func(h string) { told <- h }}); err == nil || !strings.Contains(err.Error(), "enough") {
 		t.Fatalf("%v", err)
 	}
 
-	other, err := g.Lock(t.Context(), "prod / us", "mine", func(string) { t.Error("another group is free") })
+	other, err := g.Lock(t.Context(), store.Claim{Group: "prod / us", Job: "mine", Held: func(string) { t.Error("another group is free") }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +303,7 @@ func TestGroupsHoldBetweenProcesses(t *testing.T) {
 	waits := make(chan string, 10)
 	done := make(chan func())
 	go func() {
-		release, err := g.Lock(t.Context(), "prod / eu", "mine", func(h string) { waits <- h })
+		release, err := g.Lock(t.Context(), store.Claim{Group: "prod / eu", Job: "mine", Held: func(h string) { waits <- h }})
 		if err != nil {
 			t.Error(err)
 			close(done)
@@ -207,7 +322,7 @@ func TestGroupsHoldBetweenProcesses(t *testing.T) {
 	free := make(chan struct{})
 	go func() {
 		defer close(free)
-		again, err := g.Lock(t.Context(), "prod / eu", "third", func(string) {})
+		again, err := g.Lock(t.Context(), store.Claim{Group: "prod / eu", Job: "third", Held: func(string) {}})
 		if err != nil {
 			t.Error(err)
 			return
