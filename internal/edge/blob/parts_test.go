@@ -62,8 +62,12 @@ func TestCachesOfSeveralFolders(t *testing.T) {
 			// In a container only the workspace and the private folder are shared.
 			inside, private := space(t), space(t)
 			where := blob.Where{Paths: program.Paths{Workspace: inside, JobWorkspace: "/github/workspace", Private: private, JobPrivate: "/private", Container: "c"}, Home: "/private/home", Scope: "refs/heads/main"}
-			if _, n, err := s.BringCache(t.Context(), program.RestoreCache{Keys: []string{"k-1"}, Version: "v"}, where); err != nil || n != 3 {
-				t.Error(n, err)
+			if found, n, err := s.BringCache(t.Context(), program.RestoreCache{Keys: []string{"k-1"}, Version: "v"}, where); err != nil || n != 0 || found != "" {
+				t.Error(found, n, err)
+			}
+			keep(t, s, host(work, home), "k-2", "node_modules")
+			if found, n, err := s.BringCache(t.Context(), program.RestoreCache{Keys: []string{"k-2"}, Version: "v"}, where); err != nil || n != 2 || found != "k-2" {
+				t.Error(found, n, err)
 			}
 		})
 	}

@@ -46,15 +46,24 @@ func (s *Store) BringCache(ctx context.Context, a program.RestoreCache, w Where)
 		}
 	}
 	hit, ok, err := s.FindCache(ctx, f)
-	if err != nil || !ok {
+	space := glob.Of(w.Paths, w.Home)
+	if err != nil || !ok || !hit.fits(space) {
 		return "", 0, err
 	}
 	if a.Look {
 		return hit.Name, 0, nil
 	}
-	files, _, err = s.RestorePaths(ctx, hit, glob.Of(w.Paths, w.Home))
+	files, _, err = s.RestorePaths(ctx, hit, space)
 	if err != nil {
 		return "", files, err
 	}
 	return hit.Name, files, nil
+}
+
+// fits says whether a job has all the folders that the cache is of. One in a container has no home of the machine's, and
+// half a cache is none.
+func (h Hit) fits(space glob.Space) bool {
+	return !slices.ContainsFunc(h.Parts, func(name string) bool {
+		return !slices.ContainsFunc(space, func(m glob.Mount) bool { return m.Key() == name })
+	})
 }

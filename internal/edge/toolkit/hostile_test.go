@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-delivery/sluice/internal/edge/artifact"
 	"github.com/sluice-delivery/sluice/internal/edge/glob"
@@ -491,6 +492,24 @@ func TestAnEndOfTheRunEndsTheServices(t *testing.T) {
 	}
 	if _, err := toolkit.Start(t.Context(), toolkit.Options{}); err == nil {
 		t.Error("started without anything")
+	}
+}
+
+func TestWhatDeadRunsLeftIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	old, fresh := filepath.Join(dir, "toolkit", "dead.1"), filepath.Join(dir, "toolkit", "alive.1")
+	long := time.Now().Add(-30 * 24 * time.Hour)
+	if err := errors.Join(os.MkdirAll(old, 0o755), os.Mkdir(fresh, 0o755), os.Chtimes(old, long, long)); err != nil {
+		t.Fatal(err)
+	}
+	w := serveIn(t, dir)
+	w.job(t, toolkit.Job{ID: "a", Attempt: 1})
+	_, oldErr := os.Stat(old)
+	if _, err := os.Stat(fresh); err != nil || oldErr == nil {
+		t.Error(err, oldErr)
+	}
+	if err := os.Remove(fresh); err != nil {
+		t.Error(err)
 	}
 }
 

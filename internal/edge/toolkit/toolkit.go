@@ -139,6 +139,7 @@ func (s *Service) open() error {
 			return fmt.Errorf("make the folder of uploads: %w", err)
 		}
 		s.dir = dir
+		litter(top, time.Now().Add(-2*lifetime))
 	}
 	for _, at := range append([]string{""}, s.o.Listen...) {
 		if err := s.listen(at); err != nil {
@@ -148,6 +149,17 @@ func (s *Service) open() error {
 	return nil
 }
 
+// litter removes what runs left that died long ago, longer than any job may take.
+func litter(top string, before time.Time) {
+	entries, _ := os.ReadDir(top) // what cannot be listed stays
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && e.IsDir() && info.ModTime().Before(before) {
+			_ = os.RemoveAll(filepath.Join(top, e.Name())) // the next run tries again
+		}
+	}
+}
+
+// listen serves at one more address, unless that is done already.
 func (s *Service) listen(at string) error {
 	if s.listeners[at] != nil {
 		return nil
