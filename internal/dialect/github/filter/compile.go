@@ -185,6 +185,9 @@ func (c *compiler) set() *fault.Fault {
 	if i := strings.IndexFunc(string(inside), func(r rune) bool { return r != '-' && !letterOrDigit(r) }); i >= 0 {
 		c.warn(CodePattern, start+1+i, "["+string(inside)+"] holds a character that is neither letter nor digit; it stands for itself", "there is no negation in sets, and \\ means nothing there")
 	}
+	if len(inside) == 1 {
+		c.warn(CodePattern, start, "["+string(inside)+"] is the character "+string(inside)+" alone", "write "+Quote(string(inside)))
+	}
 	c.add(start, token{op: one, class: set})
 	c.pos = start + end + 1
 	c.single, c.any = true, true

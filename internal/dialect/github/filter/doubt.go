@@ -55,6 +55,10 @@ func (c *compiler) path(body string, start int) {
 		c.warn(CodePath, start, "the pattern begins with a slash and matches no file", "paths begin at the repository's top: remove the slash")
 	case strings.HasSuffix(body, "/") && c.endsPlain():
 		c.warn(CodePath, start+len(body)-1, "the pattern ends with a slash and matches no file", "write "+body+"** for all files of the folder")
+	case body == ".", body == "..", strings.Contains(body, "/../"), strings.Contains(body, "/./"), strings.HasSuffix(body, "/.."), strings.HasSuffix(body, "/."):
+		c.warn(CodePath, start, "the pattern has a part . or .. and matches no file", "paths begin at the repository's top; write ** for all files")
+	case body != strings.Trim(body, " \t"):
+		c.warn(CodePath, start, "the pattern begins or ends with a blank, which is part of the names that it matches", "remove the blank")
 	}
 }
 

@@ -141,7 +141,10 @@ func TestMistakesArePlaced(t *testing.T) {
 		{filter.Ref, `v\d`, filter.CodePattern, 2, true, false},
 		{filter.Ref, "[^a]b", filter.CodePattern, 2, true, false},
 		{filter.Ref, "main", "", 0, true, true},
-		{filter.Ref, "[a]", "", 0, true, true},
+		{filter.Ref, "[a]", filter.CodePattern, 1, true, false},
+		{filter.Path, "a/../b", filter.CodePath, 1, true, false},
+		{filter.Path, ".", filter.CodePath, 1, true, false},
+		{filter.Path, " a", filter.CodePath, 1, true, false},
 		{filter.Path, "./src/**", filter.CodePath, 1, true, false},
 		{filter.Path, "/src/**", filter.CodePath, 1, true, false},
 		{filter.Path, "!src/", filter.CodePath, 5, true, false},
@@ -252,13 +255,13 @@ func TestMatchAgreesWithTryingEverything(t *testing.T) {
 func TestFoldersAgreeWithTryingEverything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		parts := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "**", "*", "a*", "b"}), 2, 5).Draw(t, "parts")
-		if parts[len(parts)-1] == "**" {
-			parts = parts[:len(parts)-1]
-		}
 		for i := len(parts) - 1; i > 0; i-- {
 			if parts[i] == "**" && parts[i-1] == "**" {
 				parts = append(parts[:i], parts[i+1:]...)
 			}
+		}
+		if parts[len(parts)-1] == "**" { // means all that is below, and not the folder itself
+			parts = parts[:len(parts)-1]
 		}
 		pattern := strings.Join(parts, "/")
 		if pattern == "" {

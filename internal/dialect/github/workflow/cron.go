@@ -158,15 +158,13 @@ func shortest(minutes []bool) int {
 	return gap
 }
 
-// timezone tells names that cannot be of the IANA database: parts of letters, digits, _ - +, joined by slashes.
+// timezone tells names that the IANA database does not have.
 func (r *reader) timezone(t Text) {
-	if !t.Set || t.Value == "" {
+	if !t.Set || t.Value == "" || strings.Contains(t.Value, open) || isZone(t.Value) {
 		return
 	}
-	for part := range strings.SplitSeq(t.Value, "/") {
-		if part == "" || len(part) > 14+16 || strings.Trim(strings.ToLower(part), "abcdefghijklmnopqrstuvwxyz0123456789_-+") != "" || part[0] >= '0' && part[0] <= '9' || part[0] == '+' || part[0] == '-' {
-			r.mistake(CodeTimezone, t.At(), "%q is no name of a time zone", t.Value).WithHint("names are those of the IANA database: UTC, Europe/Berlin, America/New_York")
-			return
-		}
+	f := r.mistake(CodeTimezone, t.At(), "there is no time zone %q", t.Value).WithHint("names are those of the IANA database: Etc/UTC, Europe/Berlin, America/New_York")
+	if near := nearestZone(strings.ReplaceAll(t.Value, " ", "_")); near != "" && len(t.Value) < 64 && r.told <= maxTold {
+		f.WithHint("did you mean %s?", near)
 	}
 }

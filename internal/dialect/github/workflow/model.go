@@ -26,7 +26,7 @@ func (t Text) Dynamic() bool { return t.Template != nil && !t.Template.Static() 
 
 // Named is a text with a name: env, with, outputs, inputs, secrets.
 type Named struct {
-	Name  Text // without expressions
+	Name  Text // Dynamic only in an env and in the with of a step, where GitHub reads expressions in names, too
 	Value Text
 }
 

@@ -16,6 +16,12 @@ type source struct {
 	lines []int // offset of each line's first byte; made when first asked for
 }
 
+// Places says, for a file and its text, where each byte of a scalar's value stands in it. n is a node of that very file.
+func Places(file string, text []byte) func(n *yamlx.Node) func(offset int) fault.Place {
+	s := &source{file: file, raw: text}
+	return s.at
+}
+
 // at says where each byte of a scalar's value stands in the file. The work is done when a place is first asked for.
 func (s *source) at(n *yamlx.Node) func(int) fault.Place {
 	var spots []int32

@@ -103,7 +103,7 @@ func (r *reader) containerEnv(n *yamlx.Node, path string) Env {
 	if t, ok := r.whole(n, "env", available(path)); ok {
 		return Env{Expr: t, Node: n}
 	}
-	return Env{Node: n, Vars: r.named(n, "env", path+".env", func(name Text) { r.variable(name, "env") })}
+	return Env{Node: n, Vars: r.named(n, "env", path+".env", available(path), func(name Text) { r.variable(name, "env") })}
 }
 
 // textList is a list of texts that are not empty, or an expression that gives it.

@@ -46,7 +46,7 @@ func (r *reader) env(n *yamlx.Node, what, available string) Env {
 			return e
 		}
 	}
-	e.Vars = r.named(n, what, available, func(name Text) { r.variable(name, what) })
+	e.Vars = r.named(n, what, available, available, func(name Text) { r.variable(name, what) })
 	return e
 }
 
@@ -174,7 +174,7 @@ func (r *reader) shell(t Text) Text {
 	}
 	names := make([]string, len(Shells))
 	for i, s := range Shells {
-		if s.Name == t.Value {
+		if strings.EqualFold(s.Name, t.Value) {
 			return t
 		}
 		names[i] = s.Name

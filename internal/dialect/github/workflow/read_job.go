@@ -73,6 +73,9 @@ func (r *reader) jobField(j *Job, name string, key, v *yamlx.Node) {
 		j.Name = r.text(v, "name", path)
 	case "needs":
 		j.Needs = r.texts(v, "needs")
+		if v.IsSequence() && len(v.Items) == 0 {
+			r.warn(CodeUseless, v.Place, "needs is an empty list")
+		}
 	case "if":
 		j.If = r.condition(v, "if", path)
 	case "runs-on":
@@ -84,7 +87,7 @@ func (r *reader) jobField(j *Job, name string, key, v *yamlx.Node) {
 	case "concurrency":
 		j.Concurrency = r.concurrency(v, key, path)
 	case "outputs":
-		j.Outputs = r.named(v, "outputs", path, func(n Text) {
+		j.Outputs = r.named(v, "outputs", path, "", func(n Text) {
 			if !validID(n.Value) {
 				r.mistake(CodeID, n.At(), "%q cannot be the name of an output", n.Value).
 					WithHint("names begin with a letter or _ and hold letters, digits, - and _")
@@ -114,7 +117,7 @@ func (r *reader) jobField(j *Job, name string, key, v *yamlx.Node) {
 		j.Uses = r.filled(r.plain(v, "uses"), "uses")
 		r.workflowRef(j.Uses)
 	case "with":
-		j.With = r.named(v, "with", path, nil)
+		j.With = r.named(v, "with", path, "", nil)
 	case "secrets":
 		r.jobSecrets(j, v)
 	}
@@ -143,7 +146,7 @@ func (r *reader) jobSecrets(j *Job, n *yamlx.Node) {
 		}
 		return
 	}
-	j.Secrets = r.named(n, "secrets", jobPath+".secrets", nil)
+	j.Secrets = r.named(n, "secrets", jobPath+".secrets", "", nil)
 }
 
 // runsOn is a label, a list of labels, or {group, labels}.

@@ -146,6 +146,7 @@ func (r *reader) filter(t *Trigger, e *Event, name string, n *yamlx.Node) {
 	switch name {
 	case "types":
 		t.Types = r.texts(n, "types")
+		r.noneOf(n, "types")
 		r.activities(e, t.Types)
 	case "branches":
 		t.Branches = r.patterns(n, name, filter.Ref)
@@ -160,7 +161,8 @@ func (r *reader) filter(t *Trigger, e *Event, name string, n *yamlx.Node) {
 	case "paths-ignore":
 		t.PathsIgnore = r.patterns(n, name, filter.Path)
 	case "workflows":
-		t.Workflows = r.patterns(n, name, filter.Name)
+		t.Workflows = r.texts(n, name)
+		r.noneOf(n, name)
 	case "names":
 		t.Names = r.patterns(n, name, filter.Name)
 	case "versions":
@@ -198,9 +200,7 @@ func (r *reader) patterns(n *yamlx.Node, name string, kind filter.Kind) []Text {
 	positive := kind == filter.Name
 	for _, t := range texts {
 		if t.Value == "" || strings.Contains(t.Value, open) {
-			return texts
-		}
-		if kind == filter.Name {
+			positive = true // told already
 			continue
 		}
 		p, f := filter.Compile(t.Value, kind, r.at(t.Node))
@@ -209,14 +209,19 @@ func (r *reader) patterns(n *yamlx.Node, name string, kind filter.Kind) []Text {
 		}
 		positive = positive || p == nil || !p.Negated()
 	}
-	switch {
-	case len(texts) == 0 && n.IsSequence() && len(n.Items) == 0:
-		r.warn(CodeUseless, n.Place, "%s is an empty list", name).WithHint("remove it where all are meant")
-	case len(texts) > 0 && !positive:
+	r.noneOf(n, name)
+	if len(texts) > 0 && !positive {
 		r.warn(CodeUseless, n.Place, "%s has only patterns that begin with !: it matches nothing", name).
 			WithHint("begin with what is meant, such as '**', or use %s-ignore", strings.TrimSuffix(name, "-ignore"))
 	}
 	return texts
+}
+
+// noneOf tells of an empty list.
+func (r *reader) noneOf(n *yamlx.Node, name string) {
+	if n.IsSequence() && len(n.Items) == 0 {
+		r.warn(CodeUseless, n.Place, "%s is an empty list", name).WithHint("remove it where all are meant")
+	}
 }
 
 func (r *reader) bothFilters(n *yamlx.Node) {

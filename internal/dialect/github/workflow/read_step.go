@@ -177,7 +177,7 @@ func (r *reader) with(s *Step, n *yamlx.Node, path string) {
 		s.WithExpr = t
 		return
 	}
-	s.With = r.named(n, "with", path, nil)
+	s.With = r.named(n, "with", path, path, nil)
 }
 
 // actionRef tells what is no address of an action.

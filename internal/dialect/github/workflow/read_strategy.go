@@ -124,6 +124,9 @@ func (r *reader) combinations(n, key *yamlx.Node) *Combinations {
 		}
 		return c
 	}
+	if len(n.Items) == 0 {
+		r.warn(CodeUseless, n.Place, "%s is an empty list", what)
+	}
 	c.Items = n.Items
 	for _, item := range n.Items {
 		if _, ok := r.whole(item, "an entry of "+what, strategyPath); ok {

@@ -204,18 +204,23 @@ func (r *reader) texts(n *yamlx.Node, what string) []Text {
 	return []Text{t}
 }
 
-// named is a mapping of any names to texts. each is asked about every name.
-func (r *reader) named(n *yamlx.Node, what, available string, each func(name Text)) []Named {
+// named is a mapping of any names to texts. each is asked about every name. Where names is a key of the availability
+// table, names may hold expressions.
+func (r *reader) named(n *yamlx.Node, what, available, names string, each func(name Text)) []Named {
 	if !r.mapping(n, what) {
 		return nil
 	}
 	out := make([]Named, 0, len(n.Pairs))
 	for _, p := range n.Pairs {
-		name, ok := r.name(p.Key, what)
-		if !ok {
+		var name Text
+		if names != "" && strings.Contains(p.Key.Value, open) {
+			name = r.template(p.Key, names)
+		} else if plain, ok := r.name(p.Key, what); ok {
+			name = plain
+		} else {
 			continue
 		}
-		if each != nil {
+		if each != nil && !name.Dynamic() {
 			each(name)
 		}
 		v := r.text(p.Value, p.Key.Value, available)
