@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/edge/blob"
 	"github.com/sluice-delivery/sluice/internal/edge/store"
+	"github.com/sluice-delivery/sluice/internal/engine/agent"
 	"github.com/sluice-delivery/sluice/internal/engine/dispatch"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
@@ -59,7 +60,8 @@ func unnamed(mask *logs.Mask, name string) string {
 // shelf is the store of a run's artifacts and caches, under names that show no secret (agent.Store).
 type shelf struct {
 	*blob.Store
-	mask *logs.Mask
+	mask   *logs.Mask
+	scopes []string // of caches with a version: the one that they are saved in, then those looked in besides
 }
 
 // SaveArtifacts keeps artifacts; see blob.Store.
@@ -69,17 +71,36 @@ func (s shelf) SaveArtifacts(ctx context.Context, run, job string, a program.Sav
 }
 
 // SaveCache keeps a cache; see blob.Store.
-func (s shelf) SaveCache(ctx context.Context, a program.SaveCache, root string) (program.Saved, error) {
-	return s.Store.SaveCache(ctx, unnamed(s.mask, a.Key), a.Select, root)
+func (s shelf) SaveCache(ctx context.Context, a program.SaveCache, site agent.Site) (program.Saved, error) {
+	a.Key = unnamed(s.mask, a.Key)
+	return s.KeepCache(ctx, a, s.where(site))
 }
 
-// RestoreCache brings a cache back; see blob.Store.
-func (s shelf) RestoreCache(ctx context.Context, a program.RestoreCache, root string) (string, int, error) {
-	names := make([]string, len(a.Keys))
-	for i, key := range a.Keys {
-		names[i] = unnamed(s.mask, key)
+// RestoreCache brings a cache back; see blob.Store. What is found is told by the name that was asked for.
+func (s shelf) RestoreCache(ctx context.Context, a program.RestoreCache, site agent.Site) (string, int, error) {
+	asked := map[string]string{}
+	hidden := func(names []string) []string {
+		out := make([]string, len(names))
+		for i, name := range names {
+			out[i] = unnamed(s.mask, name)
+			asked[out[i]] = name
+		}
+		return out
 	}
-	return s.Store.RestoreCache(ctx, names, root)
+	a.Keys, a.Prefixes = hidden(a.Keys), hidden(a.Prefixes)
+	found, files, err := s.BringCache(ctx, a, s.where(site))
+	if name, ok := asked[found]; ok {
+		found = name
+	}
+	return found, files, err
+}
+
+func (s shelf) where(site agent.Site) blob.Where {
+	w := blob.Where{Paths: site.Paths, Home: homeOf(site.Paths)}
+	if len(s.scopes) > 0 {
+		w.Scope, w.Scopes = s.scopes[0], s.scopes[1:]
+	}
+	return w
 }
 
 // groups are the locks of resource groups, under names that show no secret (dispatch.Groups).

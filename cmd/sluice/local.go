@@ -77,7 +77,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	}
 	l.mask = pl.mask
 	kept := &blob.Store{Dir: state, Copy: r.keep || r.shellOnFailure}
-	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: shelf{kept, pl.mask}, Keep: l.keep, Hurry: r.hurry}
+	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: shelf{kept, pl.mask, scopesOf(pl.occasion)}, Keep: l.keep, Hurry: r.hurry}
 	tree, err := snap.wait()
 	if err != nil {
 		return err

@@ -178,16 +178,23 @@ func (w *workshop) Serve(_ context.Context, a program.Serve, s agent.Site) ([]st
 	for k, v := range a.Claims {
 		j.Claims[k] = v
 	}
-	j.Scope = fullRef(w.occasion)
-	j.Scopes = []string{j.Scope}
-	if w.occasion.Merge != nil {
-		j.Scopes = append(j.Scopes, "refs/heads/"+w.occasion.Merge.Target)
-	}
-	if main := "refs/heads/" + w.occasion.Repository.DefaultBranch; !slices.Contains(j.Scopes, main) {
-		j.Scopes = append(j.Scopes, main)
-	}
+	j.Scopes = scopesOf(w.occasion)
+	j.Scope = j.Scopes[0]
 	env, _, err := service.Job(j)
 	return env, err
+}
+
+// scopesOf are the refs whose caches a run may see: its own, in which it saves, that of a merge request's target, and
+// the default branch's (GitHub documentation, Restrictions for accessing a cache).
+func scopesOf(o event.Occasion) []string {
+	scopes := []string{fullRef(o)}
+	if o.Merge != nil {
+		scopes = append(scopes, "refs/heads/"+o.Merge.Target)
+	}
+	if main := "refs/heads/" + o.Repository.DefaultBranch; !slices.Contains(scopes, main) {
+		scopes = append(scopes, main)
+	}
+	return scopes
 }
 
 // serve starts the services, once. They last as long as the run, not as the job that asks first.

@@ -28,7 +28,7 @@ func (s *session) fetch(action program.Action) program.Outcome {
 }
 
 func (s *session) ask(ctx context.Context, action program.Action) (program.Outcome, error) {
-	a, site := s.agent, Site{Work: s.work, Host: s.host, Paths: s.host.Paths(), Out: s.log}
+	a, site := s.agent, s.site()
 	switch action := action.(type) {
 	case program.Files:
 		return program.Outcome{}, s.write(action)
@@ -69,6 +69,10 @@ func (s *session) ask(ctx context.Context, action program.Action) (program.Outco
 		}
 	}
 	return missing(action), nil
+}
+
+func (s *session) site() Site {
+	return Site{Work: s.work, Host: s.host, Paths: s.host.Paths(), Out: s.log}
 }
 
 // missing is the outcome of an action that nobody here can carry out.

@@ -10,9 +10,9 @@ import (
 type Store interface {
 	SaveArtifacts(ctx context.Context, run, job string, a program.SaveArtifacts, root string) (program.Saved, error)
 	RestoreArtifacts(ctx context.Context, run, job, root string) (files int, err error)
-	SaveCache(ctx context.Context, a program.SaveCache, root string) (program.Saved, error)
+	SaveCache(ctx context.Context, a program.SaveCache, s Site) (program.Saved, error)
 	// RestoreCache answers with the key found, "" for none. With a.Look nothing is restored.
-	RestoreCache(ctx context.Context, a program.RestoreCache, root string) (found string, files int, err error)
+	RestoreCache(ctx context.Context, a program.RestoreCache, s Site) (found string, files int, err error)
 }
 
 // Site is where an action is carried out: the job, its open host, and its output, which takes lines of ours.

@@ -13,7 +13,7 @@ func (s *session) store(action program.Action) program.Outcome {
 	root := s.host.Paths().Workspace
 	switch a := action.(type) {
 	case program.RestoreCache:
-		return s.restoreCache(a, root)
+		return s.restoreCache(a)
 	case program.RestoreArtifacts:
 		return s.restoreArtifacts(a, root)
 	}
@@ -23,7 +23,7 @@ func (s *session) store(action program.Action) program.Outcome {
 	defer release()
 	switch a := action.(type) {
 	case program.SaveCache:
-		saved, err := s.agent.Store.SaveCache(ctx, a, root)
+		saved, err := s.agent.Store.SaveCache(ctx, a, s.site())
 		return s.saved(ctx, saved, err)
 	case program.SaveArtifacts:
 		saved, err := s.agent.Store.SaveArtifacts(ctx, s.work.Run, s.work.ID, a, root)
@@ -35,7 +35,7 @@ func (s *session) store(action program.Action) program.Outcome {
 
 // restoreCache brings a cache back. One that a step of its own asks for by a version (GitHub's cache action) is brought
 // also after the job's end, because that step may be one that runs always.
-func (s *session) restoreCache(a program.RestoreCache, root string) program.Outcome {
+func (s *session) restoreCache(a program.RestoreCache) program.Outcome {
 	if err := s.job.Err(); err != nil && a.Version == "" {
 		return s.outcome(s.job, err)
 	}
@@ -43,7 +43,7 @@ func (s *session) restoreCache(a program.RestoreCache, root string) program.Outc
 	defer stop()
 	ctx, release := s.agent.hurried(ctx)
 	defer release()
-	found, n, err := s.agent.Store.RestoreCache(ctx, a, root)
+	found, n, err := s.agent.Store.RestoreCache(ctx, a, s.site())
 	o := s.outcome(ctx, err)
 	o.Text, o.Count = found, n
 	return o

@@ -179,12 +179,12 @@ func (s store) RestoreArtifacts(_ context.Context, run, job, _ string) (int, err
 	return 3, s.w.storeErr
 }
 
-func (s store) SaveCache(_ context.Context, a program.SaveCache, _ string) (program.Saved, error) {
+func (s store) SaveCache(_ context.Context, a program.SaveCache, _ agent.Site) (program.Saved, error) {
 	s.w.note("save cache %s", a.Key)
 	return program.Saved{Skipped: "no files"}, s.w.storeErr
 }
 
-func (s store) RestoreCache(_ context.Context, a program.RestoreCache, _ string) (string, int, error) {
+func (s store) RestoreCache(_ context.Context, a program.RestoreCache, _ agent.Site) (string, int, error) {
 	s.w.note("restore cache %s", a.Keys)
 	return a.Keys[0], 5, s.w.storeErr
 }

@@ -24,18 +24,6 @@ func into(lines ...string) func(context.Context, dispatch.Lease) run.Bound {
 	return func(context.Context, dispatch.Lease) run.Bound { return run.Bound{Plan: jobs(lines...)} }
 }
 
-// told is every line of the tape that ends so, with its time.
-func (h *harness) told(line string) (out []string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, l := range h.tape {
-		if strings.HasSuffix(l, line) {
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
 func (h *harness) must(ctx context.Context, p *plan.Plan) {
 	h.t.Helper()
 	if err := h.drive(ctx, p, run.Options{}, nil); err != nil {
