@@ -33,6 +33,7 @@ type Sources struct {
 	mu    sync.Mutex
 	found map[string]Found
 	used  []Used
+	cuts  map[string][]string // where histories end, by what was asked
 }
 
 // Own is the repository of a run.

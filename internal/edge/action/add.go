@@ -249,12 +249,12 @@ func (s *Sources) fetch(ctx context.Context, n Name, address string, now time.Ti
 	if _, err := git.Run(ctx, temp, "init", "--quiet", "--bare", "--template="); err != nil {
 		return Record{}, err
 	}
-	commit, err := remoteCommit(ctx, temp, address, n.Ref)
+	commit, err := remoteCommit(ctx, temp, address, n)
 	if err != nil {
 		return Record{}, err
 	}
 	if _, err := git.Distant(ctx, temp, reach(address), "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--end-of-options", address, commit); err != nil {
-		return Record{}, unreachable(n.Repository, address, err)
+		return Record{}, unreachable(n, address, err)
 	}
 	// What was asked for may be the object of an annotated tag.
 	if commit, _, err = firstOf(ctx, temp, []string{commit}); err != nil {
@@ -272,13 +272,14 @@ func reach(address string) git.Reach {
 }
 
 // remoteCommit asks a clone elsewhere what a ref means.
-func remoteCommit(ctx context.Context, dir, address, ref string) (string, error) {
+func remoteCommit(ctx context.Context, dir, address string, n Name) (string, error) {
+	ref := n.Ref
 	if isCommit(ref) {
 		return ref, nil
 	}
 	out, err := git.Distant(ctx, dir, reach(address), "ls-remote", "--quiet", "--end-of-options", address, ref)
 	if err != nil {
-		return "", unreachable(ref, address, err)
+		return "", unreachable(n, address, err)
 	}
 	ids := map[string]string{}
 	for line := range strings.Lines(string(out)) {
@@ -299,12 +300,13 @@ func remoteCommit(ctx context.Context, dir, address, ref string) (string, error)
 }
 
 // unreachable is the fault of an address that git cannot read.
-func unreachable(what, address string, err error) error {
+func unreachable(n Name, address string, err error) error {
 	e, ok := errors.AsType[*git.Error](err)
 	if !ok {
 		return err
 	}
 	why := strings.ReplaceAll(firstLine(e.Stderr, err), address, redact(address))
-	return fault.New(CodeRemote, "%s cannot be fetched from %s: %s", what, redact(address), why).Exits(5).
-		WithHint("without the network, `sluice action add … --from DIR` takes a folder or a clone")
+	name := label(n.Repository, n.Ref)
+	return fault.New(CodeRemote, "%s cannot be fetched from %s: %s", name, redact(address), why).Exits(5).
+		WithHint("without the network, `sluice action add %s --from DIR` takes it from a folder or a clone", name)
 }

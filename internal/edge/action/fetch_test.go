@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -406,5 +407,62 @@ func TestFetchOfAFolderOutsideGit(t *testing.T) {
 	own.Dir = ""
 	if _, err := w.fetch(&action.Sources{Own: own}, w.job("job"), like(nil)); err != nil || w.read("job/ws/a.txt") != "a\n" {
 		t.Errorf("%v, %q", err, w.read("job/ws/a.txt"))
+	}
+}
+
+func TestFetchOfAFilledWorkspaceKeepsItsFiles(t *testing.T) {
+	w := newWorld(t)
+	_, _, third := w.shop()
+	own := w.own("shop", "refs/heads/main")
+	s := &action.Sources{Own: own}
+	paths := w.job("job")
+	if err := own.Snapshot.Fill(t.Context(), paths.Workspace, program.Checkout{}); err != nil {
+		t.Fatal(err)
+	}
+	w.write("job/ws/marker", "still here\n")
+	got, err := w.fetch(s, paths, like(func(f *program.Fetch) { f.Filled = true }))
+	if err != nil || got[0] != third {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if head := w.git("job/ws", "symbolic-ref", "--short", "HEAD"); head != "main" {
+		t.Errorf("HEAD is %s", head)
+	}
+	if n := w.git("job/ws", "rev-list", "--count", "HEAD"); n != "1" {
+		t.Errorf("history has %s commits", n)
+	}
+	if w.read("job/ws/marker") != "still here\n" || w.read("job/ws/README") != "changed\n" {
+		t.Error("the files were touched")
+	}
+	if _, err := w.fetch(s, paths, like(func(f *program.Fetch) { f.Filled, f.Ref = true, "old" })); err == nil {
+		t.Error("another ref was taken for what is there")
+	}
+}
+
+func TestFetchCutsHistoryAsGitDoes(t *testing.T) {
+	w := newWorld(t)
+	w.write("shop/a", "0")
+	w.commit("shop", "0")
+	for i, steps := range [][]string{{"x", "x", "x"}, {"y"}, {"x", "y"}} { // sides of different length, merged again
+		for _, s := range steps {
+			w.git("shop", "checkout", "-q", "-B", s, "main")
+			for n := range i + 2 {
+				w.write("shop/"+s, strings.Repeat(s, 10*i+n+1))
+				w.commit("shop", s)
+			}
+			w.git("shop", "checkout", "-q", "main")
+			w.git("shop", "merge", "-q", "--no-ff", "-m", "merge "+s, s)
+		}
+	}
+	s := &action.Sources{Own: w.own("shop", "refs/heads/main")}
+	for depth := 1; depth < 12; depth++ {
+		at := strings.Repeat("d", depth)
+		w.git(".", "clone", "-q", "--depth", strconv.Itoa(depth), "--single-branch", "file://"+w.path("shop"), "want"+at)
+		if _, err := w.fetch(s, w.job("job"+at), like(func(f *program.Fetch) { f.Depth = depth })); err != nil {
+			t.Fatal(err)
+		}
+		want, got := w.git("want"+at, "rev-list", "HEAD"), w.git("job"+at+"/ws", "rev-list", "HEAD")
+		if want != got {
+			t.Errorf("depth %d: %d commits, git has %d", depth, strings.Count(got, "\n")+1, strings.Count(want, "\n")+1)
+		}
 	}
 }

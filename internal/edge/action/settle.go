@@ -106,9 +106,14 @@ func (k *checkout) depth(ctx context.Context, source, dot, head string, refs map
 			tips = append(tips, id)
 		}
 	}
-	cut, err := boundary(ctx, source, tips, k.f.Depth, ends)
-	if err != nil {
-		return fmt.Errorf("find the commits %d back: %w", k.f.Depth, err)
+	slices.Sort(tips[1:])
+	key := fmt.Sprint(source, k.f.Depth, tips, len(ends))
+	cut, known := k.s.ends(key)
+	if !known {
+		if cut, err = boundary(ctx, source, tips, k.f.Depth, ends); err != nil {
+			return fmt.Errorf("find the commits %d back: %w", k.f.Depth, err)
+		}
+		k.s.end(key, cut)
 	}
 	if len(cut) == 0 {
 		return nil
@@ -117,6 +122,23 @@ func (k *checkout) depth(ctx context.Context, source, dot, head string, refs map
 		return fmt.Errorf("write where history ends: %w", err)
 	}
 	return nil
+}
+
+// ends are the commits where a history ends that was cut before: jobs check out the same one again and again.
+func (s *Sources) ends(key string) (cut []string, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cut, known = s.cuts[key]
+	return cut, known
+}
+
+func (s *Sources) end(key string, cut []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cuts == nil {
+		s.cuts = map[string][]string{}
+	}
+	s.cuts[key] = cut
 }
 
 // boundary walks back from tips and finds the commits where a history of depth ends: those at that depth which have

@@ -65,6 +65,9 @@ type Fetch struct {
 	SetSafe    bool   // set-safe-directory
 	Token      string
 	Server     string // github-server-url
+	// Filled says that the workspace was filled when the job was opened (Order.Checkout) and nothing has run there since:
+	// only its references, HEAD and depth become those that actions/checkout leaves.
+	Filled bool
 }
 
 // Find looks for a tool on this machine (or in the job's container): go, node, python, java, and others by name.
