@@ -67,6 +67,7 @@ type use struct {
 	state  environ // what it saved for its later parts
 	inputs environ
 	scope  *scope // of a composite action that has run
+	later  bool   // its post part is noted
 	called string // github.action where the step has no id
 }
 

@@ -15,7 +15,7 @@ import (
 func (w *walk) prepare() bool {
 	uses, err := w.uses(w.own.Job.Steps, nil, 0)
 	if err != nil {
-		w.complain("%v", err)
+		w.complainOf(err)
 		w.fail(program.ConfigurationFailed, err.Error(), nil)
 		return false
 	}
@@ -54,7 +54,7 @@ func (w *walk) bring(u *use) ending {
 				message = fmt.Sprintf("the action %s cannot be had: %s", u.ref, o.Message)
 			}
 			f := faultAt(CodeAction, u.def.Uses, "%s", message)
-			w.complain("%v", f)
+			w.complainOf(f)
 			return broken(o.Failure, "%s", message)
 		}
 		w.resolved[key] = o
@@ -65,7 +65,7 @@ func (w *walk) bring(u *use) ending {
 	}
 	if len(o.Files) == 0 {
 		f := faultAt(CodeAction, u.def.Uses, "there is no action.yml, action.yaml or Dockerfile in %s", u.ref)
-		w.complain("%v", f)
+		w.complainOf(f)
 		return broken(program.UnmetPrerequisites, "%s", f.Message)
 	}
 	return w.read(u, o.Files[0])
@@ -99,10 +99,8 @@ func (w *walk) read(u *use, found program.FoundFile) ending {
 	}
 	meta, told := w.metadata(name, found)
 	for _, f := range told {
-		if f.Severity == fault.Warning {
-			w.warn("%v", f)
-		} else if f.Severity == fault.Error {
-			w.complain("%v", f)
+		if f.Severity == fault.Error { // what is only remarkable is lint's to say
+			w.complainOf(f)
 		}
 	}
 	if told.HasErrors() {
@@ -114,12 +112,12 @@ func (w *walk) read(u *use, found program.FoundFile) ending {
 	}
 	if u.depth >= maxDepth {
 		f := faultAt(CodeDepth, u.def.Uses, "composite actions use each other more than %d deep at %s", maxDepth, u.ref)
-		w.complain("%v", f)
+		w.complainOf(f)
 		return broken(program.ConfigurationFailed, "%s", f.Message)
 	}
 	inner, err := w.uses(meta.Steps, u, u.depth+1)
 	if err != nil {
-		w.complain("%v", err)
+		w.complainOf(err)
 		return broken(program.ConfigurationFailed, "%v", err)
 	}
 	u.inner = inner

@@ -44,18 +44,24 @@ func (w *walk) useMain(at *step, u *use) ending {
 
 // later notes the post part of an action, which runs whatever becomes of its main part.
 func (w *walk) later(at *step, u *use, has bool, cond *workflow.Condition) {
-	if !has {
+	if !has || u.later {
 		return
 	}
+	u.later = true
 	s, title := at.scope, at.title
 	s.posts = append(s.posts, func() {
 		w.apart(s, u, title, part{"Post", cond, func(at *step) ending { return w.post(at, u) }})
 	})
 }
 
-// pre runs the pre part of an action, of a composite one those of what it uses.
+// pre runs the pre part of an action, of a composite one those of what it uses. The post part runs then too, whether or
+// not the main part does.
 func (w *walk) pre(at *step, u *use) ending {
 	at.source = u.source()
+	title := at.title
+	at.title = strings.TrimPrefix(title, "Pre ")
+	w.later(at, u, u.meta.Post.Set || u.meta.PostEntrypoint.Set, u.meta.PostIf)
+	at.title = title
 	if err := w.inputs(at, u); err != nil {
 		return w.invalid(at, err)
 	}

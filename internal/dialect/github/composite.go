@@ -9,15 +9,16 @@ import (
 func (w *walk) composite(at *step, u *use) ending {
 	inner := w.inside(at, u)
 	outer, title := at.scope, at.title
-	u.scope = inner
-	outer.posts = append(outer.posts, func() { w.after(outer, u, title) })
 	for i, def := range u.meta.Steps {
 		w.step(inner, def, u.inner[i])
+	}
+	if u.scope = inner; len(inner.posts) > 0 {
+		outer.posts = append(outer.posts, func() { w.after(outer, u, title) })
 	}
 	for _, out := range u.meta.Outputs {
 		value, err := inner.text(out.Value, nil)
 		if err != nil {
-			w.complain("%v", err)
+			w.complainOf(err)
 			if inner.state == success {
 				inner.state, inner.bad = failure, broken("runner_unsupported", "the output %s of %s cannot be evaluated: %v", out.Name.Value, u.ref, err)
 			}
@@ -55,9 +56,6 @@ func (s *scope) ending() ending {
 
 // after runs the post parts of what a composite action uses, as the one post part of its step.
 func (w *walk) after(outer *scope, u *use, title string) {
-	if len(u.scope.posts) == 0 {
-		return
-	}
 	w.apart(outer, u, title, part{"Post", nil, func(at *step) ending {
 		u.scope.state, u.scope.bad, u.scope.at = success, ending{}, at
 		w.unwind(u.scope)

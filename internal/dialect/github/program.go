@@ -1,13 +1,16 @@
 package github
 
 import (
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github/command"
 	"github.com/sluice-delivery/sluice/internal/dialect/github/expr"
 	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
@@ -169,6 +172,17 @@ func (w *walk) complain(format string, args ...any) {
 	w.do(program.Say{Text: "Error: " + message})
 }
 
+// complainOf is complain of an error; its note has the place where the error has one.
+func (w *walk) complainOf(err error) {
+	n := program.Note{Level: "error", Message: err.Error()}
+	if f, ok := errors.AsType[*fault.Fault](err); ok && !f.Place.IsZero() {
+		n.Message = strings.TrimPrefix(n.Message, f.Place.String()+": ")
+		n.File, n.Line, n.Column = f.Place.File, f.Place.Line, f.Place.Column
+	}
+	w.note(n)
+	w.do(program.Say{Text: "Error: " + err.Error()})
+}
+
 // caution writes a warning as GitHub's log shows it, and keeps it as a note.
 func (w *walk) caution(format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
@@ -191,7 +205,7 @@ func (w *walk) note(notes ...program.Note) {
 func (w *walk) mask(values ...string) {
 	var fresh []string
 	for _, v := range values {
-		if strings.TrimSpace(v) != "" {
+		if strings.TrimSpace(v) != "" && !slices.Contains(fresh, v) && !slices.Contains(w.masks, v) {
 			fresh = append(fresh, v)
 		}
 	}
@@ -209,6 +223,14 @@ func (w *walk) secret(text string) bool {
 		}
 	}
 	return false
+}
+
+// redact puts *** in the place of what is hidden: a step's title also goes where no log hides it.
+func (w *walk) redact(text string) string {
+	for _, m := range w.masks {
+		text = strings.ReplaceAll(text, m, "***")
+	}
+	return text
 }
 
 // fold is a section of the log.
@@ -247,7 +269,7 @@ func (w *walk) outputs() {
 		name := out.Name.Value
 		switch {
 		case err != nil:
-			w.complain("%v", err)
+			w.complainOf(err)
 			w.fail(program.ConfigurationFailed, fmt.Sprintf("the output %s cannot be evaluated: %v", name, err), nil)
 		case value == "":
 		case w.secret(value):

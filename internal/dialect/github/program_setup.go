@@ -14,7 +14,7 @@ const eventFile = "_github_workflow/event.json"
 // It reports whether the steps may begin.
 func (w *walk) setUp() bool {
 	if _, err := w.own.Frame.Secrets(w.Token); err != nil {
-		w.complain("%v", err)
+		w.complainOf(err)
 		w.fail(program.ConfigurationFailed, "the secrets that the caller passes cannot be evaluated: "+err.Error(), nil)
 		return false
 	}
@@ -55,7 +55,7 @@ func (w *walk) variables() bool {
 	}{{"workflow", own.Frame.File.Env}, {"job", own.Job.Env}} {
 		vars, err := w.top.variables(e.env, nil)
 		if err != nil {
-			w.complain("%v", err)
+			w.complainOf(err)
 			w.fail(program.ConfigurationFailed, "the variables of the "+e.what+" cannot be evaluated: "+err.Error(), nil)
 			return false
 		}

@@ -114,8 +114,8 @@ func (s *stage) set(t *testing.T) {
 		case "hash":
 			s.hashes[key] = after
 		case "tool":
-			tool, rest, _ := strings.Cut(after, "=")
-			s.tools[strings.TrimSpace(key+" "+strings.TrimSpace(tool))] = rest
+			wanted, rest, _ := strings.Cut(after, "=> ")
+			s.tools[strings.TrimSpace(key+" "+strings.TrimSpace(wanted))] = rest
 		case "cached":
 			s.cached = value
 		case "refuse":

@@ -25,7 +25,8 @@ type step struct {
 	state  *environ
 	ran    *ran
 	limit  time.Duration
-	always bool // it also runs after a cancel
+	spent  time.Duration // by the steps of a composite action
+	always bool          // it also runs after a cancel
 }
 
 // ending is how a step went by itself, before continue-on-error.
@@ -115,15 +116,28 @@ func (w *walk) limited(at *step) ending {
 	if minutes > 0 {
 		at.limit = time.Duration(min(minutes, 1e6) * float64(time.Minute))
 	}
+	for s := at.scope; s.at != nil; s = s.outer {
+		if s.at.limit == 0 {
+			continue
+		}
+		left := s.at.limit - s.at.spent
+		if left <= 0 {
+			w.complain("The action '%s' has timed out after %s.", s.at.title, minutesText(s.at.limit))
+			return broken(program.ScriptFailure, "timed out after %s", minutesText(s.at.limit))
+		}
+		if at.limit == 0 || left < at.limit {
+			at.limit = left
+		}
+	}
 	return fine
 }
 
 // invalid is the end of a step that cannot be evaluated.
 func (w *walk) invalid(at *step, err error) ending {
 	for _, e := range split(err) {
-		w.complain("%v", e)
+		w.complainOf(e)
 	}
-	return broken(program.ConfigurationFailed, "%s: %v", at.title, err)
+	return broken(program.ConfigurationFailed, "%s", within(at.title, err.Error()))
 }
 
 // split takes joined errors apart.
@@ -140,7 +154,7 @@ func (w *walk) conclude(at *step, v ending) {
 	if v.status == failure {
 		allowed, err := at.scope.truth(at.def.ContinueOnError, at)
 		if err != nil {
-			w.complain("%v", err)
+			w.complainOf(err)
 		}
 		if allowed {
 			at.ran.conclusion = success
@@ -160,24 +174,32 @@ func (w *walk) settle(s *scope, title string, v ending) {
 		s.state = worse(s.state, v.status)
 		if s.bad.status == "" {
 			s.bad = v
+			s.bad.message = within(title, v.message)
 		}
 		return
 	}
 	if v.status == failure {
-		message := v.message
-		if !strings.HasPrefix(message, title) {
-			message = title + ": " + message
-		}
-		w.fail(v.failure, message, v.exit)
+		w.fail(v.failure, within(title, v.message), v.exit)
 	}
+}
+
+// within says in which step something happened, where the message does not begin with that.
+func within(title, message string) string {
+	if strings.HasPrefix(message, title) {
+		return message
+	}
+	return title + ": " + message
 }
 
 // verdictFor reads how a program went that a step started. exits says how an exit code is told; "" tells none.
 func (w *walk) verdictFor(at *step, o program.Outcome, exits string) ending {
+	for s := at.scope; s.at != nil; s = s.outer {
+		s.at.spent += o.Duration
+	}
 	switch {
 	case o.Failure == program.ExecutionTimeout && at.limit > 0 && o.Duration >= at.limit:
-		w.complain("The action '%s' has timed out after %s.", at.title, minutes(at.limit))
-		return ending{status: failure, failure: program.ScriptFailure, message: "timed out after " + minutes(at.limit)}
+		w.complain("The action '%s' has timed out after %s.", at.title, minutesText(at.limit))
+		return ending{status: failure, failure: program.ScriptFailure, message: "timed out after " + minutesText(at.limit)}
 	case o.Failure == program.Canceled || o.Failure == program.ExecutionTimeout:
 		w.cancel(o)
 		w.do(program.Say{Text: "Error: The operation was canceled."})
@@ -196,7 +218,7 @@ func (w *walk) verdictFor(at *step, o program.Outcome, exits string) ending {
 	}
 }
 
-func minutes(d time.Duration) string {
+func minutesText(d time.Duration) string {
 	if d%time.Minute == 0 && d == time.Minute {
 		return "1 minute"
 	}
@@ -232,7 +254,7 @@ func (w *walk) title(at *step, u *use) string {
 		}
 	}
 	if line := firstLine(value); line != "" {
-		return prefix + line
+		return prefix + w.redact(line)
 	}
 	return at.title
 }
@@ -241,7 +263,7 @@ func (w *walk) title(at *step, u *use) string {
 func firstLine(text string) string {
 	text = strings.TrimLeft(text, " \t\r\n")
 	line, _, _ := strings.Cut(text, "\n")
-	return strings.TrimRight(line, "\r")
+	return strings.TrimSpace(line)
 }
 
 // named is github.action: the step's id, or a name made of what it runs, numbered from its second use on.

@@ -27,15 +27,33 @@ func (w *walk) script(at *step) ending {
 	if v := w.open(at); v.status != success {
 		return v
 	}
+	env, v := w.identity(w.process(at))
+	if v.status != success {
+		return v
+	}
 	lens := w.lens(at)
 	e := program.Exec{
-		Step: at.title, Shell: shell.command, Ext: shell.ext, Lines: shell.lines(text), Env: w.process(at), Dir: dir,
+		Step: at.title, Shell: shell.command, Ext: shell.ext, Lines: shell.lines(text), Env: env, Dir: dir,
 		Lens: lens, Timeout: at.limit, Always: at.always,
 	}
 	o := w.do(w.outside(e, dir))
 	w.closeFolds(lens)
-	v := w.verdictFor(at, o, "Process completed with exit code %d.")
+	v = w.verdictFor(at, o, "Process completed with exit code %d.")
 	return w.told(at, lens, v)
+}
+
+// identity adds what a script asks for a token of identity with, where the job may have one.
+func (w *walk) identity(env []string) ([]string, ending) {
+	if w.own.Permissions["id-token"] != "write" {
+		return env, fine
+	}
+	services, v := w.serve()
+	for _, kv := range services {
+		if strings.HasPrefix(kv, "ACTIONS_ID_TOKEN_REQUEST_") {
+			env = append(env, kv)
+		}
+	}
+	return env, v
 }
 
 // closeFolds ends the folds that a step's output left open.
@@ -118,8 +136,8 @@ var shells = map[string]shell{
 // extensions are those of scripts whose shell is written out.
 var extensions = map[string]string{"bash": ".sh", "sh": ".sh", "python": ".py", "pwsh": ".ps1", "powershell": ".ps1", "cmd": ".cmd"}
 
-// shell is what the step says, else the job's default, else the workflow's, else bash, or sh where there is no bash. A
-// step of an action has no defaults.
+// shell is what the step says, else the job's default, else the workflow's, else bash, or sh where there is no bash and in
+// containers. A step of an action has no defaults.
 func (w *walk) shell(at *step) (shell, error) {
 	text := at.def.Shell
 	if at.scope.outer == nil {
@@ -131,7 +149,7 @@ func (w *walk) shell(at *step) (shell, error) {
 	}
 	name = strings.TrimSpace(name)
 	if name == "" {
-		if w.Paths.Shell == "sh" {
+		if w.Container || w.Paths.Shell == "sh" { // in a container sh is the default, whatever there is
 			return shells["sh"], nil
 		}
 		return shell{command: "bash -e {0}", ext: ".sh"}, nil
