@@ -76,8 +76,13 @@ func namesOf(path string) []string { return order[path] }
 // elsewhere names a place that knows a key, for a hint about indentation; "" where there is none or it is too common.
 func elsewhere(name, path string) string {
 	for _, at := range []struct{ path, words string }{
-		{stepPath, "a step"}, {jobPath, "a job"}, {"", "the workflow"}, {jobPath + ".strategy", "strategy"},
-		{jobPath + ".defaults.run", "defaults.run"}, {"on.<event_name>", "an event"}, {jobPath + ".container", "a container"},
+		{stepPath, "a step"},
+		{jobPath, "a job"},
+		{"", "the workflow"},
+		{jobPath + ".strategy", "strategy"},
+		{jobPath + ".defaults.run", "defaults.run"},
+		{"on.<event_name>", "an event"},
+		{jobPath + ".container", "a container"},
 	} {
 		if at.path != path && scopes[at.path][name] != nil && (path == "" || strings.HasPrefix(path, jobPath)) {
 			return at.words
