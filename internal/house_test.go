@@ -28,6 +28,7 @@ var house = []string{
 	"internal/dialect/github/expr",
 	"internal/dialect/github/filter",
 	"internal/dialect/github/workflow",
+	"internal/dialect/github/lint",
 	"internal/flow/logs",
 	"internal/flow/report",
 	"internal/flow/plan",

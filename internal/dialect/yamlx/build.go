@@ -16,6 +16,7 @@ type builder struct {
 	faults  *fault.List
 	slab    []Node
 	anchors map[*yaml.Node]*Node // nil value: being built, so an alias to it is a cycle
+	used    map[*yaml.Node]bool  // anchors that an alias names; nil where nobody asks
 	merged  int                  // pairs copied by merge keys so far
 	told    int                  // faults told so far
 	stopped bool                 // a limit was passed; nothing more is built
@@ -30,11 +31,28 @@ func (b *builder) document(doc *yaml.Node) *Node {
 		}
 		root = doc.Content[0]
 	}
+	if b.options.Unused != "" {
+		b.used = make(map[*yaml.Node]bool)
+	}
 	n := b.node(root, 1)
 	if b.stopped {
 		return nil
 	}
+	b.unused()
 	return n
+}
+
+// unused tells anchors that no alias names.
+func (b *builder) unused() {
+	if b.used == nil {
+		return
+	}
+	for n := range b.anchors {
+		if !b.used[n] {
+			b.tell(fault.At(CodeUnused, b.place(n), "no alias names the anchor &%s", n.Anchor).
+				WithHint("remove it").WithSeverity(b.options.Unused))
+		}
+	}
 }
 
 // maxTold bounds the faults of one document; a generated file can hold the same mistake a million times.
@@ -105,6 +123,9 @@ func (b *builder) node(n *yaml.Node, depth int) *Node {
 // alias is the very node that the anchor is on: nothing is copied.
 func (b *builder) alias(n *yaml.Node, depth int) *Node {
 	target, known := b.anchors[n.Alias]
+	if b.used != nil {
+		b.used[n.Alias] = true
+	}
 	switch {
 	case n.Alias == nil || !known:
 		b.tell(fault.At(CodeAnchor, b.place(n), "there is no anchor &%s before this alias", n.Value))

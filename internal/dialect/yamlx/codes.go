@@ -16,6 +16,7 @@ const (
 	CodeTag       = "SL1010"
 	CodeDate      = "SL1011"
 	CodeLateMerge = "SL1012"
+	CodeUnused    = "SL1013"
 )
 
 const yamlPage = "YAML 1.1 and 1.2"
@@ -48,4 +49,5 @@ Use extends or !reference for what stands in another file.`},
 Put the value in quotes.`},
 	{Code: CodeLateMerge, Summary: "A merge key comes after a key that it also has.", Text: `By the YAML specification the mapping's own keys win over merged ones. GitLab's reader goes by the order of the lines and lets the later one win.
 Write << as the first entry, then both agree.`},
+	{Code: CodeUnused, Summary: "No alias names an anchor.", Page: yamlPage, Text: `An anchor (&name) does nothing by itself. Remove it, or check the names of the aliases (*name).`},
 }

@@ -34,6 +34,8 @@ type Options struct {
 	NoMerge bool
 	// Duplicate is the severity of a key that is written twice; the last one counts. "" means a warning.
 	Duplicate fault.Severity
+	// Unused is the severity of an anchor that no alias names; "" tells nothing of them.
+	Unused fault.Severity
 	// MaxBytes, MaxDepth and MaxSize replace the limits of the package where they are above zero.
 	MaxBytes, MaxDepth, MaxSize int
 }

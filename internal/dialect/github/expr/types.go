@@ -147,6 +147,9 @@ func (t Type) property(name string) (Type, bool) {
 	return TAny, false
 }
 
+// Merge is the type of a value that is one or the other: any value where the two are of different kinds.
+func Merge(a, b Type) Type { return merge(a, b) }
+
 // merge is the type of a value that is one or the other. Where both are objects, a property of one is one of the result.
 func merge(a, b Type) Type {
 	if a.Kind != b.Kind {
