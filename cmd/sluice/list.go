@@ -23,10 +23,7 @@ type listed struct {
 
 func listOf(p *plan.Plan, choice *plan.Choice) []listed {
 	out := []listed{}
-	for _, j := range p.Jobs {
-		if choice != nil && !choice.Selected[j.ID] {
-			continue
-		}
+	for j := range chosen(p, choice).Shown() {
 		l := listed{Name: j.Name, Stage: j.Stage, When: j.When, AllowFailure: j.AllowFailure.Any, Key: j.Key}
 		if j.Graph {
 			l.Needs = []string{}
@@ -37,6 +34,31 @@ func listOf(p *plan.Plan, choice *plan.Choice) []listed {
 		out = append(out, l)
 	}
 	return out
+}
+
+// chosen is a plan without the jobs that were not chosen.
+func chosen(p *plan.Plan, choice *plan.Choice) *plan.Plan {
+	if choice == nil {
+		return p
+	}
+	out := *p
+	out.Jobs, out.Excluded = nil, nil
+	for _, j := range p.Jobs {
+		switch {
+		case !choice.Selected[j.ID]:
+			continue
+		case choice.Inner[j.ID] != nil:
+			inner, err := plan.Choose(j.Late.Plan, choice.Inner[j.ID], true)
+			if err == nil {
+				one, late := *j, *j.Late
+				late.Plan = chosen(late.Plan, inner)
+				one.Late = &late
+				j = &one
+			}
+		}
+		out.Jobs = append(out.Jobs, j)
+	}
+	return &out
 }
 
 func listJSON(w io.Writer, p *plan.Plan, choice *plan.Choice) error {
@@ -66,7 +88,7 @@ func completeJobs(p *pipelineFlags) func(*cobra.Command, []string, string) ([]st
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var names []string
-		for _, j := range compiled.Jobs {
+		for j := range compiled.Shown() {
 			names = append(names, j.Name)
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp

@@ -43,6 +43,7 @@ type local struct {
 	shells   sync.Mutex
 
 	mu      sync.Mutex
+	inner   map[string][]string // names given of jobs that late jobs become, by their IDs
 	numbers map[string]int
 	results map[string]program.Result
 	took    map[string]time.Duration
@@ -61,7 +62,10 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	}
 	l := &local{
 		streams: s, flags: r, pipeline: pl, plan: p, choice: choice, state: state, base: baseEnvironment(),
-		numbers: map[string]int{}, results: map[string]program.Result{}, took: map[string]time.Duration{},
+		inner: map[string][]string{}, numbers: map[string]int{}, results: map[string]program.Result{}, took: map[string]time.Duration{},
+	}
+	if choice != nil {
+		l.narrow(choice, "")
 	}
 	l.hosts, err = newHosts(ctx, r, pl, p, snap)
 	if err != nil {

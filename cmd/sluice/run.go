@@ -197,7 +197,7 @@ func (s *streams) runOnce(ctx context.Context, r *runFlags, jobs []string) error
 	if err != nil {
 		return err
 	}
-	choice, err := plan.Choose(p, jobs, r.needs)
+	choice, err := plan.Choose(p, jobs, r.needs || l.found.dialect == "github") // a job of a workflow never runs without its needs
 	if err != nil {
 		return err
 	}
@@ -272,16 +272,7 @@ func (s *streams) list(p *plan.Plan, choice *plan.Choice, r *runFlags) error {
 
 // dryRun prints what would run, stage by stage.
 func (s *streams) dryRun(p *plan.Plan, choice *plan.Choice) error {
-	if choice != nil {
-		chosen := *p
-		chosen.Jobs, chosen.Excluded = nil, nil
-		for _, j := range p.Jobs {
-			if choice.Selected[j.ID] {
-				chosen.Jobs = append(chosen.Jobs, j)
-			}
-		}
-		p = &chosen
-	}
+	p = chosen(p, choice)
 	if err := planText(s.out, p); err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}

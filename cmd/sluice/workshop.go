@@ -204,7 +204,7 @@ func (w *workshop) serve() (*toolkit.Service, error) {
 	if w.service != nil {
 		return w.service, nil
 	}
-	service, err := toolkit.Start(context.Background(), toolkit.Options{Dir: w.state, Run: w.occasion.RunID, Artifacts: w.named, Caches: w.kept})
+	service, err := toolkit.Start(context.Background(), toolkit.Options{Dir: w.state, Run: w.occasion.RunID, Artifacts: w.named, Caches: w.kept, Server: server(w.occasion)})
 	if err != nil {
 		return nil, fmt.Errorf("start the services of toolkits: %w", err)
 	}
@@ -219,4 +219,12 @@ func (w *workshop) End(work agent.Work) {
 	if w.service != nil {
 		w.service.End(work.ID, work.Attempt)
 	}
+}
+
+// server is the address of the forge that the repository is from (GITHUB_SERVER_URL).
+func server(o event.Occasion) string {
+	if o.Repository.Host == "" {
+		return "https://github.com"
+	}
+	return "https://" + o.Repository.Host
 }

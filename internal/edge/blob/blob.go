@@ -47,6 +47,9 @@ type Meta struct {
 	Version string     `json:"version,omitempty"` // of a cache's content: caches of one key and other versions are others
 	Scope   string     `json:"scope,omitempty"`   // of a cache: the branch that it was saved for
 	Parts   []string   `json:"parts,omitempty"`   // of the form "parts": the names of the folders that files come from
+	// Left are paths of this machine's own that a cache is of too. They were not copied: they are there, or the cache is
+	// none.
+	Left []string `json:"left,omitempty"`
 }
 
 // The forms of a stored set.

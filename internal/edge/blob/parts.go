@@ -29,7 +29,8 @@ type CachePaths struct {
 }
 
 // SavePaths keeps files of all folders that a job sees, each in the part of its mount, so that they can be brought to
-// where the same mounts are in another job. Files are copied, since the job goes on with them.
+// where the same mounts are in another job. What lies in a folder that stays on this machine (its user's home) is only
+// noted: a copy brought back later could undo what the user did there meanwhile. Files are copied, since the job goes on with them.
 func (s *Store) SavePaths(ctx context.Context, c CachePaths) (program.Saved, error) {
 	dir := s.idDir(kindCache, c.CacheID)
 	if c.Once && s.has(dir) {
@@ -112,8 +113,14 @@ func partDir(dir string, i int) string { return filepath.Join(dir, "part-"+strco
 func (s *Store) layParts(ctx context.Context, fresh string, c CachePaths, parts []part) (program.Saved, error) {
 	var saved program.Saved
 	meta := Meta{Name: c.Key, Kind: kindCache, Form: formParts, Version: c.Version, Scope: c.Scope, Created: time.Now()}
-	for i, p := range parts {
-		one, err := s.layPart(ctx, partDir(fresh, i), p)
+	for _, p := range parts {
+		if p.mount.Stays {
+			for _, rel := range p.paths {
+				meta.Left = append(meta.Left, filepath.Join(p.mount.Host, filepath.FromSlash(rel)))
+			}
+			continue
+		}
+		one, err := s.layPart(ctx, partDir(fresh, len(meta.Parts)), p)
 		if err != nil {
 			return saved, err
 		}
@@ -121,7 +128,7 @@ func (s *Store) layParts(ctx context.Context, fresh string, c CachePaths, parts 
 		meta.Files += one.Files
 		meta.Bytes += one.Bytes
 	}
-	saved.Files, saved.Bytes = meta.Files, meta.Bytes
+	saved.Files, saved.Bytes = meta.Files+len(meta.Left), meta.Bytes
 	return saved, meta.write(fresh)
 }
 

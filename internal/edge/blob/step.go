@@ -2,6 +2,7 @@ package blob
 
 import (
 	"context"
+	"os"
 	"slices"
 
 	"github.com/sluice-delivery/sluice/internal/edge/glob"
@@ -61,8 +62,15 @@ func (s *Store) BringCache(ctx context.Context, a program.RestoreCache, w Where)
 }
 
 // fits says whether a job has all the folders that the cache is of. One in a container has no home of the machine's, and
-// half a cache is none.
+// half a cache is none; what was left where it is must be there still.
 func (h Hit) fits(space glob.Space) bool {
+	stays := slices.ContainsFunc(space, func(m glob.Mount) bool { return m.Stays })
+	if slices.ContainsFunc(h.Left, func(path string) bool {
+		_, err := os.Lstat(path)
+		return !stays || err != nil
+	}) {
+		return false
+	}
 	return !slices.ContainsFunc(h.Parts, func(name string) bool {
 		return !slices.ContainsFunc(space, func(m glob.Mount) bool { return m.Key() == name })
 	})

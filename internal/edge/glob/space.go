@@ -16,6 +16,8 @@ type Mount struct {
 	Name string // how a cache calls it in another job, whose folders stand elsewhere: "workspace", "home"; "" is Job
 	Job  string // absolute path as the job sees it
 	Host string // the folder on this machine
+	// Stays says that the folder is this machine's own and is there after the job: what is in it need not be kept.
+	Stays bool
 }
 
 // Space is what a job sees of this machine. Of mounts one in another the inner one is taken. A job on the machine
@@ -31,9 +33,9 @@ func Of(p program.Paths, home string) Space {
 	}
 	if p.Container == "" && p.JobWorkspace == p.Workspace {
 		if path.IsAbs(home) {
-			s = append(s, Mount{Name: "home", Job: home, Host: home})
+			s = append(s, Mount{Name: "home", Job: home, Host: home, Stays: true})
 		}
-		s = append(s, Mount{Name: "machine", Job: "/", Host: "/"})
+		s = append(s, Mount{Name: "machine", Job: "/", Host: "/", Stays: true})
 	}
 	return s
 }

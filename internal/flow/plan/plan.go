@@ -4,6 +4,7 @@ package plan
 
 import (
 	"encoding/json"
+	"iter"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -31,6 +32,7 @@ type Workflow struct {
 	Title string      `json:"title,omitempty"` // run-name, evaluated
 	Group *Group      `json:"group,omitempty"` // held by the workflow from its first job to its last
 	Place fault.Place `json:"place"`
+	Why   Decision    `json:"why,omitzero"` // what of its triggers let it run
 }
 
 // Source is a file that the plan was read from.
@@ -208,4 +210,24 @@ func (p *Plan) Job(id string) *Job {
 		}
 	}
 	return nil
+}
+
+// Shown gives the jobs as a forge shows them: in the place of a late job those that it becomes, where they are known.
+func (p *Plan) Shown() iter.Seq[*Job] {
+	return func(yield func(*Job) bool) { p.show(yield) }
+}
+
+func (p *Plan) show(yield func(*Job) bool) bool {
+	for _, j := range p.Jobs {
+		if j.Late != nil && j.Late.Kind == "expand" && j.Late.Plan != nil && len(j.Late.Plan.Jobs) > 0 {
+			if !j.Late.Plan.show(yield) {
+				return false
+			}
+			continue
+		}
+		if !yield(j) {
+			return false
+		}
+	}
+	return true
 }

@@ -12,6 +12,8 @@ type Choice struct {
 	Selected map[string]bool `json:"selected"` // every job that takes part
 	Named    map[string]bool `json:"named"`    // those of them that a name given stands for; the rest came in as their needs
 	Play     []string        `json:"play"`     // jobs that are to be played when their turn comes, in the plan's order
+	// Inner are the names given that stand for jobs of a late job's plan, by the ID of that job.
+	Inner map[string][]string `json:"inner,omitempty"`
 }
 
 // Choose selects jobs by ID, by the name that the forge shows, by the key in the file (all legs of a matrix), or by
@@ -30,6 +32,9 @@ func Choose(p *Plan, names []string, needs bool) (*Choice, error) {
 	var chosen []int
 	for _, name := range names {
 		found := match(p, name)
+		if len(found) == 0 {
+			found = c.within(p, name)
+		}
 		if len(found) == 0 {
 			mistakes.Add(nothing(p, name))
 		}
@@ -62,6 +67,24 @@ func Choose(p *Plan, names []string, needs bool) (*Choice, error) {
 		}
 	}
 	return c, nil
+}
+
+// within are the numbers of the late jobs in whose previews a name stands for a job. They are chosen with that job alone.
+func (c *Choice) within(p *Plan, name string) (out []int) {
+	for i, j := range p.Jobs {
+		if j.Late == nil || j.Late.Plan == nil || j.Late.Kind != "expand" {
+			continue
+		}
+		if inner := (&Choice{}); len(match(j.Late.Plan, name)) == 0 && len(inner.within(j.Late.Plan, name)) == 0 {
+			continue
+		}
+		if c.Inner == nil {
+			c.Inner = map[string][]string{}
+		}
+		c.Inner[j.ID] = append(c.Inner[j.ID], name)
+		out = append(out, i)
+	}
+	return out
 }
 
 // match are the numbers of the jobs that a name stands for. What is nearest to the name as written wins: a job of
@@ -142,7 +165,7 @@ func nothing(p *Plan, name string) *fault.Fault {
 		}
 	}
 	var names []string
-	for _, j := range p.Jobs {
+	for j := range p.Shown() {
 		names = append(names, j.Name)
 		if j.Key != j.Name && !slices.Contains(names[max(0, len(names)-2):], j.Key) {
 			names = append(names, j.Key)
