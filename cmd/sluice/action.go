@@ -236,19 +236,36 @@ func (f actionFlags) sources(ctx context.Context) (*action.Sources, error) {
 
 func newActionList(s *streams) *cobra.Command {
 	var output string
+	var verify bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the actions in the cache",
+		Long:  "List the actions in the cache. With --verify their files are read again; exit code 1 when some are not what was added.",
 		Args:  args(0, 0),
-		RunE: func(*cobra.Command, []string) error {
-			list, err := action.DefaultCache().List()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cache := action.DefaultCache()
+			list, err := cache.List()
 			if err != nil {
 				fmt.Fprintf(s.err, "sluice: %v\n", err)
 			}
-			return writeActions(s.out, list, output)
+			if err := writeActions(s.out, list, output); err != nil || !verify {
+				return err
+			}
+			changed := err != nil
+			for _, r := range list {
+				if err := cache.Check(cmd.Context(), r); err != nil {
+					s.complain(err)
+					changed = true
+				}
+			}
+			if changed {
+				return &exitError{code: exitFailed}
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	cmd.Flags().BoolVar(&verify, "verify", false, "read every action again and compare its digest")
 	return cmd
 }
 

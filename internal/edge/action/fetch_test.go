@@ -85,6 +85,8 @@ func TestFetchOfWhatTheRunIsAbout(t *testing.T) {
 		"its name":          {"refs/heads/main", like(func(f *program.Fetch) { f.Ref = "main" }), "main", third, "1", "changed\n"},
 		"its commit":        {"refs/heads/main", like(func(f *program.Fetch) { f.Ref = third }), "", third, "1", "changed\n"},
 		"a tag":             {"refs/tags/v3", like(nil), "", third, "1", "changed\n"},
+		"no branch":         {"refs/heads/", like(nil), "", third, "1", "changed\n"},
+		"no name":           {"refs/heads/a b\n", like(nil), "", third, "1", "changed\n"},
 		"a pull request":    {"refs/pull/7/merge", like(nil), "", third, "1", "changed\n"},
 		"two deep":          {"refs/heads/main", like(func(f *program.Fetch) { f.Depth = 2 }), "main", third, "2", "changed\n"},
 		"whole history":     {"refs/heads/main", like(func(f *program.Fetch) { f.Depth = 0 }), "main", third, "3", "changed\n"},

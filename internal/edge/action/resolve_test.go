@@ -2,10 +2,12 @@ package action_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -256,5 +258,25 @@ func TestOwnRepositoryIsFoundInTheClone(t *testing.T) {
 	out, err := s.Resolve(t.Context(), program.Resolve{Repository: "acme/shop", Path: "sub", Ref: "v1"}, w.job("job"))
 	if err != nil || out.Values[1] != first || out.Files[0].Path != "action.yaml" {
 		t.Errorf("%q, %v", out.Values, err)
+	}
+}
+
+func TestManyJobsAskAtOnce(t *testing.T) {
+	w := newWorld(t)
+	first, _ := w.greet("mirror/acme/greet")
+	s := &action.Sources{Mirror: w.path("mirror")}
+	var group sync.WaitGroup
+	for i := range 8 {
+		paths := w.job(fmt.Sprint("job", i))
+		group.Go(func() {
+			out, err := s.Resolve(t.Context(), program.Resolve{Repository: "acme/greet", Ref: "v1"}, paths)
+			if err != nil || out.Values[1] != first {
+				t.Errorf("%q, %v", out.Values, err)
+			}
+		})
+	}
+	group.Wait()
+	if used := s.Used(); len(used) != 1 || used[0].Commit != first {
+		t.Errorf("used %+v", used)
 	}
 }

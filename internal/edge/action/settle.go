@@ -40,6 +40,9 @@ func (k *checkout) settle(ctx context.Context, source, ref string) error {
 	if k.f.Depth > 0 {
 		maps.DeleteFunc(refs, func(name, _ string) bool { return !k.f.Tags || !strings.HasPrefix(name, "refs/tags/") })
 	}
+	if ref != "" && checkRef(ref) != nil {
+		ref = "" // the run is about no branch: HEAD is detached in the user's clone
+	}
 	branch, newHead := "", head
 	switch short, isBranch := strings.CutPrefix(ref, "refs/heads/"); {
 	case isBranch:
