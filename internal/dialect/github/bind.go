@@ -47,11 +47,7 @@ func (c *compiler) bind(s *scene, in BindInput, v ruling) Bound {
 	case lateMatrix:
 		return c.bindMatrix(s, in, v)
 	case lateCall:
-		f, ok := c.called(s, in.Job, own.leg)
-		if !ok {
-			return Bound{}
-		}
-		return Bound{Plan: c.inside(s.ctx, f)}
+		return c.bindCall(s, in)
 	default:
 		return c.bindSelf(s, in, v)
 	}
@@ -73,13 +69,31 @@ func (c *compiler) bindSelf(s *scene, in BindInput, v ruling) Bound {
 	return Bound{Job: j}
 }
 
+// bindCall makes the jobs of the workflow that is called, under the name that the job has now.
+func (c *compiler) bindCall(s *scene, in BindInput) Bound {
+	own, j := OwnOf(in.Job), *in.Job
+	if name := own.Job.Name; asks(name, "needs") {
+		if text, ok := c.text(name, s.env(own.leg)); ok && text != "" {
+			j.Name = s.f.name + text
+		}
+	}
+	f, ok := c.called(s, &j, own.leg)
+	if !ok {
+		return Bound{}
+	}
+	return Bound{Plan: c.inside(s.ctx, f)}
+}
+
 // bindMatrix unrolls the matrix. Its legs need nothing in their own plan, so they keep the context needs.
 func (c *compiler) bindMatrix(s *scene, in BindInput, v ruling) Bound {
 	s.bound = true
 	v.when = plan.OnSuccess
 	p := &plan.Plan{
-		Dialect: "github", Name: in.Plan.Name, File: in.Plan.File, Stages: []string{in.Job.Stage}, Workflows: in.Plan.Workflows,
-		Jobs: c.spread(s, v), Excluded: nil,
+		Dialect: "github", Name: in.Plan.Name, File: in.Plan.File, Stages: []string{in.Job.Stage}, Jobs: c.spread(s, v),
+	}
+	for _, w := range in.Plan.Workflows {
+		w.Group = nil // the workflow's first job took it
+		p.Workflows = append(p.Workflows, w)
 	}
 	p.Excluded = c.excused
 	for _, j := range p.Jobs {

@@ -27,6 +27,9 @@ func (c *compiler) call(s *scene, j *plan.Job, l leg, later []string) *plan.Job 
 	j.Late = &plan.Late{Kind: "expand", Wait: true, Payload: payload}
 	own := OwnOf(j)
 	own.late = lateCall
+	if c.full(s.job.Place) {
+		return j
+	}
 	f, ok := c.called(s, j, l)
 	if !ok {
 		return j
@@ -34,11 +37,27 @@ func (c *compiler) call(s *scene, j *plan.Job, l leg, later []string) *plan.Job 
 	if waits := s.waits(); len(waits) > 0 || len(later) > 0 {
 		payload.Why = strings.Join(append(later, waits...), ", ")
 		if slices.Contains(waits, "with") {
+			if g := f.File.Concurrency; g != nil {
+				c.once(fault.At(CodeCallGroup, g.Place, "what is passed to %s is not known yet, so its concurrency group is not held", f.File.Path).WithSeverity(fault.Warning))
+			}
 			return j
 		}
 	}
+	c.holds(j, f)
 	j.Late.Plan = c.inside(s.ctx, f)
 	return j
+}
+
+// holds gives the job that calls the concurrency group of the called workflow, to be held for the whole call.
+func (c *compiler) holds(j *plan.Job, f *Frame) {
+	g := f.File.Concurrency
+	switch {
+	case g == nil:
+	case j.Group == nil:
+		j.Group = c.free(f, g, c.group(g, f.env()), "the workflow "+f.File.Path)
+	default:
+		c.once(fault.At(CodeCallGroup, g.Place, "job %q holds a concurrency group of its own, so that of %s is not held", j.Key, f.File.Path).WithSeverity(fault.Warning))
+	}
 }
 
 // waits are the parts of a call that read needs before these are done.
@@ -65,6 +84,10 @@ func (c *compiler) called(s *scene, j *plan.Job, l leg) (*Frame, bool) {
 	f := &Frame{
 		Event: s.f.Event, Title: s.f.Title, Path: s.f.Path, Vars: s.f.Vars, github: s.f.github, caller: s.f, name: j.Name + " / ",
 		Permissions: permissions(s.f, s.job), Inputs: expr.NewObject(),
+	}
+	f.held = slices.Clone(s.f.held)
+	if j.Group != nil {
+		f.held = append(f.held, j.Group.Name)
 	}
 	if !c.find(s, f) || !c.nested(s, f) {
 		return nil, false
@@ -275,7 +298,7 @@ func (c *compiler) inside(ctx context.Context, f *Frame) *plan.Plan {
 	p := &plan.Plan{Dialect: "github", Name: title, File: f.File.Path, Stages: []string{title}}
 	kept := c.excused
 	c.excused = nil
-	w := plan.Workflow{Name: title, File: f.File.Path, Place: f.File.Node.At(), Group: c.group(f.File.Concurrency, f.env())}
+	w := plan.Workflow{Name: title, File: f.File.Path, Place: f.File.Node.At()}
 	p.Jobs = c.frame(ctx, f, title)
 	if len(p.Jobs) == 0 {
 		p.Stages = nil

@@ -28,6 +28,9 @@ const (
 	CodeCallSecret     = "SL1721"
 	CodeCallPermission = "SL1722"
 	CodeNotLate        = "SL1723"
+	CodeSkip           = "SL1724"
+	CodeCallGroup      = "SL1725"
+	CodeDeadlock       = "SL1726"
 )
 
 const (
@@ -120,6 +123,18 @@ var Docs = append([]fault.Doc{
 	{
 		Code: CodeCallPermission, Summary: "a reusable workflow asks for more permissions than its caller has", Page: reusePage,
 		Text: "The permissions of the token can only become fewer from workflow to workflow. Give the calling job the permissions that the message names.",
+	},
+	{
+		Code: CodeSkip, Summary: "GitHub would skip the workflows because of the commit's message", Page: "Skipping workflow runs",
+		Text: "[skip ci] and its like in the message keep GitHub from running workflows for a push or a pull request. Here they run, since somebody asked for it.",
+	},
+	{
+		Code: CodeCallGroup, Summary: "a called workflow's concurrency group is not held here", Page: syntaxPage + ", concurrency",
+		Text: "The job that calls holds one group for the whole call: its own, else that of the called workflow. Where both have one, or where the called workflow's is only known late, the latter is not held.",
+	},
+	{
+		Code: CodeDeadlock, Summary: "a job waits for a concurrency group that its own workflow holds", Page: reusePage,
+		Text: "github.workflow is the caller's name in a called workflow, too, so a group made of it is the same in both. GitHub finds the deadlock and cancels the run. Here the inner group is left out, since the outer one is held anyway. Give them different names.",
 	},
 	{Code: CodeNotLate, Summary: "a job is bound that waits for nothing", Text: "This is a mistake of the program that runs the plan."},
 }, programDocs...)

@@ -116,6 +116,7 @@ func (c *compiler) workflows(ctx context.Context, p *plan.Plan) {
 	}
 	p.Excluded = out
 	c.strangers(in)
+	c.skips(in)
 	c.fill(ctx, p, in, frames)
 	if len(in) == 0 && !c.faults.HasErrors() {
 		c.idle(out)
@@ -211,6 +212,24 @@ func (c *compiler) remark(f *workflow.File, faults fault.Faults) {
 	}
 }
 
+// skipWords in a commit's message keep GitHub from running anything for a push or a pull request (page "Skipping workflow
+// runs"). Whoever runs the workflows here wants them run, so they are only told.
+var skipWords = []string{"[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]", "\nskip-checks: true", "\nskip-checks:true"}
+
+func (c *compiler) skips(in []triggering) {
+	for _, t := range in {
+		if t.event.Name != "push" && t.event.Name != "pull_request" {
+			continue
+		}
+		for _, word := range skipWords {
+			if strings.Contains(first(c.in.Occasion.Commit.Message, c.in.Occasion.Commit.Title), word) {
+				c.once(fault.New(CodeSkip, "the commit's message says %s: GitHub would run nothing for this %s", strings.TrimSpace(word), t.event.Name).WithSeverity(fault.Note))
+				return
+			}
+		}
+	}
+}
+
 // idle says why there is nothing to run.
 func (c *compiler) idle(out []plan.Excluded) {
 	var why []string
@@ -237,12 +256,14 @@ func (c *compiler) root(f *workflow.File, t triggering) *Frame {
 
 // header is the workflow as the plan lists it.
 func (c *compiler) header(f *Frame, t triggering) plan.Workflow {
-	w := plan.Workflow{Name: f.Title, File: f.Path, Place: t.by.Place}
+	w := plan.Workflow{Name: f.Title, File: f.Path, Place: t.by.Place, Why: t.why}
 	env := f.env()
 	if f.File.RunName.Set {
 		w.Title, _ = c.text(f.File.RunName, env)
 	}
-	w.Group = c.group(f.File.Concurrency, env)
+	if w.Group = c.group(f.File.Concurrency, env); w.Group != nil {
+		f.held = append(f.held, w.Group.Name)
+	}
 	return w
 }
 

@@ -61,6 +61,17 @@ func (c *compiler) groupNamed(g *workflow.Concurrency, name string, cancel bool,
 	return &plan.Group{Name: strings.ToLower(name), Mode: mode, Cancel: cancel}
 }
 
+// free is the group, or nil where the workflow or one that calls it holds it already: the job would wait for itself. GitHub
+// cancels such a run as a deadlock.
+func (c *compiler) free(f *Frame, from *workflow.Concurrency, g *plan.Group, who string) *plan.Group {
+	if g == nil || !contains(f.held, g.Name) {
+		return g
+	}
+	c.once(fault.At(CodeDeadlock, from.Place, "%s wants the concurrency group %s, which its own workflow holds: GitHub cancels the run as a deadlock; here it goes on", who, g.Name).
+		WithSeverity(fault.Warning).WithHint("give the groups different names"))
+	return nil
+}
+
 // environment is where the job deploys to; nil where its name comes out empty. Its address is evaluated when the steps
 // are done.
 func (c *compiler) environment(e *workflow.Environment, env *expr.Env) *plan.Environment {

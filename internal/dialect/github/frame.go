@@ -54,8 +54,7 @@ func (c *compiler) frame(ctx context.Context, f *Frame, stage string) []*plan.Jo
 			s.standing = standing{success: true}
 		}
 		k.made = c.job(&s)
-		if c.jobs += len(k.made); c.jobs > maxJobs {
-			c.mistake(CodeTooMany, k.job.Place, "the workflows have more than %d jobs", maxJobs)
+		if c.jobs += len(k.made); c.full(k.job.Place) {
 			return nil
 		}
 		out = append(out, k.made...)
@@ -65,6 +64,18 @@ func (c *compiler) frame(ctx context.Context, f *Frame, stage string) []*plan.Jo
 	}
 	g.wire()
 	return out
+}
+
+// full reports whether there are too many jobs to go on.
+func (c *compiler) full(at fault.Place) bool {
+	if c.jobs <= maxJobs {
+		return false
+	}
+	if !c.told[CodeTooMany] {
+		c.told[CodeTooMany] = true
+		c.mistake(CodeTooMany, at, "the workflows have more than %d jobs", maxJobs)
+	}
+	return true
 }
 
 // wire gives every job the legs of those that it needs. IDs are given later (identify), so the edges hold the jobs'

@@ -199,7 +199,7 @@ func (c *compiler) leg(s *scene, v ruling, l leg) (j *plan.Job, left *plan.Exclu
 		}
 	}
 	if !late("concurrency") {
-		j.Group = c.group(s.job.Concurrency, env)
+		j.Group = c.free(s.f, s.job.Concurrency, c.group(s.job.Concurrency, env), j.Name)
 	}
 	if s.job.Uses.Set {
 		return c.call(s, j, l, later), nil

@@ -48,6 +48,9 @@ func (g Grid) Legs() (legs []GridLeg, ok bool) {
 			return nil, false
 		}
 	}
+	if total*(len(g.Exclude)+len(g.Include)) > 100*maxProduct {
+		return nil, false
+	}
 	includes, used := g.includes(), make([]bool, len(g.Include))
 	for i := range total {
 		shown := g.combination(i, total)

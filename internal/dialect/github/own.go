@@ -64,6 +64,7 @@ type Frame struct {
 	name   string   // before the names of its jobs: "caller / "
 	secret secrets
 	github expr.Value // the context, without what a job and a step add
+	held   []string   // concurrency groups that the workflow and those that call it hold
 }
 
 // Called reports whether a job of another workflow called this one.

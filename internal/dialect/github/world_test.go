@@ -105,6 +105,8 @@ func (w *world) flags(t *testing.T, text string) {
 			o.Name = event.Name(value)
 		case "branch":
 			o.Branch = value
+		case "message":
+			o.Commit.Message = value
 		case "tag":
 			o.Name, o.Tag, o.Branch = event.Tag, value, ""
 		case "target":
