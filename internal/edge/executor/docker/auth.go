@@ -16,14 +16,25 @@ import (
 
 // dockerConfig is what of Docker's config.json says how to sign in to registries.
 type dockerConfig struct {
-	Auths map[string]struct {
-		Auth          string `json:"auth"`
-		Username      string `json:"username"`
-		Password      string `json:"password"`
-		IdentityToken string `json:"identitytoken"`
-	} `json:"auths"`
-	CredsStore  string            `json:"credsStore"`
-	CredHelpers map[string]string `json:"credHelpers"`
+	Auths       map[string]dockerAuth `json:"auths"`
+	CredsStore  string                `json:"credsStore"`
+	CredHelpers map[string]string     `json:"credHelpers"`
+}
+
+type dockerAuth struct {
+	Auth          string `json:"auth"`
+	Username      string `json:"username"`
+	Password      string `json:"password"`
+	IdentityToken string `json:"identitytoken"`
+}
+
+// pair is the user and the password, however they are written.
+func (a dockerAuth) pair() (user, password string) {
+	if raw, err := base64.StdEncoding.DecodeString(a.Auth); err == nil && len(raw) > 0 {
+		user, password, _ = strings.Cut(string(raw), ":")
+		return user, password
+	}
+	return a.Username, a.Password
 }
 
 // credentials finds how to sign in for an image: the variable DOCKER_AUTH_CONFIG first, then the user's Docker
@@ -76,10 +87,7 @@ func (c dockerConfig) find(ctx context.Context, registry string) string {
 			if key != name && strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://"), "/") != name {
 				continue
 			}
-			user, password := a.Username, a.Password
-			if raw, err := base64.StdEncoding.DecodeString(a.Auth); err == nil && len(raw) > 0 {
-				user, password, _ = strings.Cut(string(raw), ":")
-			}
+			user, password := a.pair()
 			if user != "" || a.IdentityToken != "" {
 				return header(map[string]string{"username": user, "password": password, "identitytoken": a.IdentityToken, "serveraddress": registry})
 			}

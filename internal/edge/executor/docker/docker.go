@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -58,6 +59,8 @@ type Executor struct {
 	mu     sync.Mutex
 	engine *client.Client
 	shells map[string]string // shell by image id
+
+	building chan struct{} // held by who builds an image
 }
 
 // New makes the executor. It asks the engine nothing until the first Open or Available.
@@ -68,7 +71,7 @@ func New(c Config) *Executor {
 	if c.ServiceWait == 0 {
 		c.ServiceWait = 30 * time.Second
 	}
-	return &Executor{c: c, folders: executor.NewFolders(c.Dir, c.Source), uid: os.Geteuid(), shells: map[string]string{}}
+	return &Executor{c: c, folders: executor.NewFolders(c.Dir, c.Source), uid: os.Geteuid(), shells: map[string]string{}, building: make(chan struct{}, 1)}
 }
 
 // Available says whether an engine answers that jobs can run on.
@@ -114,6 +117,14 @@ func noEngine(err error) error {
 		WithHint("start Docker, or let jobs run on this machine with --executor shell")
 }
 
+// objects are the folders that the git of a workspace reads beside it.
+func (x *Executor) objects() []string {
+	if x.c.Source == nil {
+		return nil
+	}
+	return x.c.Source.Objects()
+}
+
 // Close lets go of the engine and removes folders put by. Hosts must be closed before.
 func (x *Executor) Close(context.Context) error {
 	err := x.folders.Close()
@@ -126,7 +137,7 @@ func (x *Executor) Close(context.Context) error {
 	return err
 }
 
-// Sweep removes what runs that crashed have left: containers and networks whose process is gone, and folders below dirs.
+// Sweep removes what runs that crashed have left: containers, networks, volumes and built images whose process is gone, and folders below dirs.
 func (x *Executor) Sweep(ctx context.Context, dirs ...string) error {
 	engine, err := x.connect(ctx)
 	if err != nil {
@@ -149,7 +160,33 @@ func (x *Executor) Sweep(ctx context.Context, dirs ...string) error {
 			errs = append(errs, gone(err))
 		}
 	}
-	return errors.Join(append(errs, executor.SweepFolders(dirs...))...)
+	volumes, err := engine.VolumeList(ctx, client.VolumeListOptions{Filters: filter})
+	errs = append(errs, err)
+	for _, v := range volumes.Items {
+		if executor.OwnerGone(v.Labels[labelOwner]) {
+			_, err := engine.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{})
+			errs = append(errs, gone(err))
+		}
+	}
+	errs = append(errs, sweepImages(ctx, engine), executor.SweepFolders(dirs...))
+	return errors.Join(errs...)
+}
+
+// sweepImages removes images that were built for actions by runs that have ended. One that a container still uses stays.
+func sweepImages(ctx context.Context, engine *client.Client) error {
+	images, err := engine.ImageList(ctx, client.ImageListOptions{All: true, Filters: client.Filters{}.Add("label", labelBuild)})
+	errs := []error{err}
+	for _, i := range images.Items {
+		if !executor.OwnerGone(i.Labels[labelOwner]) {
+			continue
+		}
+		for _, name := range append(i.RepoTags, i.ID) {
+			if _, err := engine.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true}); err != nil && !cerrdefs.IsConflict(err) {
+				errs = append(errs, gone(err))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Open makes the job's folder, has the images, and starts the services.

@@ -4,18 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
-	"github.com/moby/moby/api/pkg/stdcopy"
-	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/executor/script"
@@ -144,7 +139,7 @@ func (h *host) prepare(e program.Exec, dir string, out program.Output) (*script.
 	}
 	command := quoted(r.argv) + " </dev/null"
 	if !r.posix { // the shell around has nothing to say of how it ended
-		command = "{ " + command + " 2>&3 3>&-; } 3>&2 2>/dev/null"
+		command = "( (exec " + command + " 2>&3 3>&-); exit $? ) 3>&2 2>/dev/null"
 	}
 	start := h.exports(h.trusting(e.Env), out) + "cd " + script.Quote(dir) + " || exit 1\n" + command + "\ncode=$?\n"
 	if err := h.write(startName, start); err != nil {
@@ -203,37 +198,15 @@ func isName(s string) bool {
 	return s != ""
 }
 
-// follow starts the container and hands its output on until it has ended. When the context ends first, the step is asked to
-// end, and killed after the grace.
+// follow starts the container for a step and hands its output on until it has ended.
 func (h *host) follow(ctx context.Context, order *script.Order) (int, error) {
-	own, done := context.WithCancel(context.WithoutCancel(ctx)) // the container must be followed to its end also then
-	defer done()
-	streams, err := h.engine.ContainerAttach(own, h.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
-	if err != nil {
-		return 0, h.failed(err)
-	}
-	defer streams.Close()
-	wait := h.engine.ContainerWait(own, h.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
-	if _, err := h.engine.ContainerStart(own, h.id, client.ContainerStartOptions{}); err != nil {
-		return 0, h.failed(err)
-	}
-	var others sync.WaitGroup
-	defer func() {
-		done()
-		streams.Close()
-		others.Wait()
-	}()
-	copied := make(chan error, 1)
-	others.Go(func() {
-		_, err := stdcopy.StdCopy(feed{order, script.Out}, feed{order, script.Err}, streams.Reader)
-		if e := order.End(); err == nil {
-			err = e
-		}
-		copied <- err
-	})
-	exit, stop, err := h.await(ctx, own, wait, copied, &others)
-	if err == nil && h.x.uid != 0 {
+	own := context.WithoutCancel(ctx)
+	exit, stop, err := (&start{site: h.site, id: h.id, order: order, ask: h.ask}).follow(ctx)
+	if err == nil {
 		err = h.reclaim(own, h.imageID)
+	}
+	if exit == 137 && stop == nil && err == nil {
+		err = h.outOfMemory(own, h.id)
 	}
 	switch {
 	case stop != nil:
@@ -244,73 +217,9 @@ func (h *host) follow(ctx context.Context, order *script.Order) (int, error) {
 	return exit, nil
 }
 
-// feed is one stream of a container's output on its way.
-type feed struct {
-	order  *script.Order
-	stream int
-}
-
-func (f feed) Write(b []byte) (int, error) {
-	if err := f.order.Feed(f.stream, b); err != nil {
-		return 0, &outputError{err}
-	}
-	return len(b), nil
-}
-
-// outputError is a failure of our own output, not of the container's.
-type outputError struct{ err error }
-
-func (e *outputError) Error() string { return "write the job's output: " + e.err.Error() }
-func (e *outputError) Unwrap() error { return e.err }
-
-// await waits for the container's end and for the end of its output. stop is why it was stopped, nil when it was not.
-func (h *host) await(ctx, own context.Context, wait client.ContainerWaitResult, copied <-chan error, others *sync.WaitGroup) (exit int, stop, err error) {
-	done := ctx.Done()
-	var kill, late <-chan time.Time
-	var hurry <-chan struct{} // only once it is being stopped
-	outputEnded, ended := false, false
-	for !ended || !outputEnded {
-		select {
-		case <-done:
-			done, stop = nil, context.Cause(ctx)
-			kill = time.After(h.x.c.Grace)
-			others.Go(func() { h.ask(own) })
-			hurry = h.x.c.Hurry
-		case <-hurry:
-			hurry, kill = nil, time.After(0)
-		case <-kill:
-			kill = time.After(5 * time.Second)
-			_, e := h.engine.ContainerKill(own, h.id, client.ContainerKillOptions{Signal: "SIGKILL"})
-			_ = e // it has ended just now, or the next one will reach it
-		case r := <-wait.Result:
-			exit, ended, kill = int(r.StatusCode), true, nil
-			if r.Error != nil {
-				err = errors.New(r.Error.Message)
-			}
-			late = time.After(10 * time.Second) // all writers are gone: the end of the output is on its way
-		case e := <-wait.Error:
-			return 0, stop, errors.Join(e, err)
-		case e := <-copied:
-			outputEnded = true
-			if _, ours := errors.AsType[*outputError](e); ours {
-				err = e
-				_, _ = h.engine.ContainerKill(own, h.id, client.ContainerKillOptions{Signal: "SIGKILL"})
-			} else if e != nil && !errors.Is(e, io.EOF) && !ended {
-				err = e
-			}
-		case <-late:
-			return exit, stop, err
-		}
-	}
-	if exit == 137 && stop == nil && err == nil {
-		err = h.outOfMemory(own)
-	}
-	return exit, stop, err
-}
-
 // outOfMemory says so where the kernel ended the container for its memory.
-func (h *host) outOfMemory(ctx context.Context) error {
-	got, err := h.engine.ContainerInspect(ctx, h.id, client.ContainerInspectOptions{})
+func (t *site) outOfMemory(ctx context.Context, id string) error {
+	got, err := t.engine.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err == nil && got.Container.State != nil && got.Container.State.OOMKilled {
 		return fault.New(executor.CodeContainer, "the job used more memory than its container may, and was ended")
 	}

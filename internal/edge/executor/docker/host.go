@@ -214,9 +214,11 @@ func (h *host) Close(ctx context.Context, keep bool) error {
 
 // foreignUser says whether the job's user in the container is neither root nor we, and so needs leave to write in our
 // folders. (The folder around them keeps other users of this machine out.)
-func (h *host) foreignUser() bool {
-	user, _, _ := strings.Cut(h.user, ":")
-	return user != "" && user != "0" && user != "root" && user != strconv.Itoa(h.x.uid)
+func (h *host) foreignUser() bool { return isForeign(h.user, h.x.uid) }
+
+func isForeign(user string, uid int) bool {
+	user, _, _ = strings.Cut(user, ":")
+	return user != "" && user != "0" && user != "root" && user != strconv.Itoa(uid)
 }
 
 // openUp lets everyone read and write below a folder; symbolic links stay as they are.
@@ -243,41 +245,46 @@ func openUp(dir string) error {
 // reclaim makes what containers have written ours, where it is not and we are not root: else it could neither be
 // archived nor removed. A container of the same image does it as root.
 func (h *host) reclaim(ctx context.Context, image string) error {
-	if h.x.uid == 0 || !h.othersFiles() {
+	if h.x.uid == 0 || !othersFiles(h.x.uid, h.folder.Workspace, h.folder.Private) {
 		return nil
 	}
-	owner := strconv.Itoa(h.x.uid) + ":" + strconv.Itoa(os.Getegid())
-	r, err := h.engine.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Name: h.name("owner-" + script.Nonce()[:4]),
+	return h.chown(ctx, image, h.mounts(true), h.project, h.private)
+}
+
+// chown gives folders to us, by a container of an image that has chown.
+func (t *site) chown(ctx context.Context, image string, mounts []mount.Mount, folders ...string) error {
+	owner := strconv.Itoa(t.x.uid) + ":" + strconv.Itoa(os.Getegid())
+	r, err := t.engine.ContainerCreate(ctx, client.ContainerCreateOptions{
+		Name: t.name("owner-" + script.Nonce()[:4]),
 		Config: &container.Config{
-			Image: image, User: "0:0", Entrypoint: []string{"chown"}, Cmd: []string{"-R", "-h", owner, h.project, h.private},
-			Labels: h.labels(), NetworkDisabled: true,
+			Image: image, User: "0:0", Entrypoint: []string{"chown"}, Cmd: append([]string{"-R", "-h", owner}, folders...),
+			Labels: t.labels(), NetworkDisabled: true,
 		},
-		HostConfig: &container.HostConfig{Mounts: h.mounts(true), LogConfig: container.LogConfig{Type: "none"}},
+		HostConfig: &container.HostConfig{Mounts: mounts, LogConfig: container.LogConfig{Type: "none"}},
 	})
 	if err != nil {
 		return err
 	}
-	h.made = append(h.made, r.ID)
-	wait := h.engine.ContainerWait(ctx, r.ID, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
-	if _, err := h.engine.ContainerStart(ctx, r.ID, client.ContainerStartOptions{}); err != nil {
+	t.made = append(t.made, r.ID)
+	wait := t.engine.ContainerWait(ctx, r.ID, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
+	if _, err := t.engine.ContainerStart(ctx, r.ID, client.ContainerStartOptions{}); err != nil {
 		return err
 	}
 	select {
 	case err := <-wait.Error:
 		return err
 	case <-wait.Result:
-		return remove(ctx, h.engine, r.ID)
+		return remove(ctx, t.engine, r.ID)
 	}
 }
 
 var errFound = errors.New("found")
 
-func (h *host) othersFiles() bool {
-	for _, dir := range []string{h.folder.Workspace, h.folder.Private} {
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+func othersFiles(uid int, dirs ...string) bool {
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			var st unix.Stat_t
-			if err != nil || unix.Lstat(path, &st) == nil && int(st.Uid) != h.x.uid {
+			if err != nil || unix.Lstat(path, &st) == nil && int(st.Uid) != uid {
 				return errFound
 			}
 			return nil

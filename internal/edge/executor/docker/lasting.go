@@ -146,11 +146,15 @@ func (h *host) execBeside(ctx context.Context, e program.Exec, dir string, out p
 	if err != nil {
 		return 0, h.failed(&outputError{err})
 	}
+	env, err := h.reach(ctx, h.trusting(e.Env))
+	if err != nil {
+		return 0, h.failed(err)
+	}
 	mark := script.Nonce()
 	own, done := context.WithCancel(context.WithoutCancel(ctx)) // it must be followed to its end also when it is stopped
 	defer done()
 	r, err := h.engine.ExecCreate(own, h.id, client.ExecCreateOptions{
-		Cmd: argv, Env: append(h.trusting(e.Env), cookie+"="+mark), WorkingDir: dir, AttachStdout: true, AttachStderr: true,
+		Cmd: argv, Env: append(env, cookie+"="+mark), WorkingDir: dir, AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
 		return 0, h.failed(err)
@@ -162,7 +166,7 @@ func (h *host) execBeside(ctx context.Context, e program.Exec, dir string, out p
 	run := &step{h: h, id: r.ID, mark: mark, streams: streams.HijackedResponse, order: order, copied: make(chan error, 1)}
 	exit, stop, err := run.follow(ctx, own)
 	if err == nil {
-		err = h.reown(own)
+		err = h.reclaim(own, h.imageID)
 	}
 	switch {
 	case stop != nil:
@@ -257,7 +261,7 @@ func (s *step) follow(ctx, own context.Context) (exit int, stop, err error) {
 		err = &outputError{e}
 	}
 	if exit == 137 && stop == nil && err == nil {
-		err = s.h.outOfMemory(own)
+		err = s.h.outOfMemory(own, s.h.id)
 	}
 	return exit, stop, err
 }
@@ -392,12 +396,4 @@ func (h *host) end(ctx context.Context, mark string, hard bool) error {
 		return fmt.Errorf("stop the step's processes: %w", errors.Join(err, e))
 	}
 	return nil
-}
-
-// reown makes what the step has written ours, where it is not and we are not root.
-func (h *host) reown(ctx context.Context) error {
-	if h.x.uid == 0 || !h.othersFiles() {
-		return nil
-	}
-	return h.reclaim(ctx, h.imageID)
 }

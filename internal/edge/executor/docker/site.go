@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net"
-	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -31,8 +29,10 @@ type site struct {
 	order  program.Order
 	suffix string
 
-	network string // its id
-	machine string // address of this machine in it
+	network string            // its id
+	machine string            // address of this machine in it, "" where it has none
+	looked  bool              // for that
+	relays  map[string]*relay // by where they lead
 	made    []string
 	volumes map[string]string // by the name that the job's file gives
 	beside  []program.Beside
@@ -53,7 +53,7 @@ func newSite(x *Executor, engine *client.Client, o program.Order) *site {
 	for i := range o.Services {
 		o.Services[i].Name = plain(o.Services[i].Name)
 	}
-	return &site{x: x, engine: engine, order: o, suffix: script.Nonce()[:8], volumes: map[string]string{}}
+	return &site{x: x, engine: engine, order: o, suffix: script.Nonce()[:8], volumes: map[string]string{}, relays: map[string]*relay{}}
 }
 
 // plain is an image's name without the scheme that GitHub lets it have.
@@ -91,27 +91,6 @@ func (t *site) join(ctx context.Context) error {
 		return fault.New(executor.CodeContainer, "the job's network cannot be made: %v", err)
 	}
 	t.network = n.ID
-	return nil
-}
-
-// gateway finds the address of this machine in the job's network, where the engine's networks are this machine's.
-func (t *site) gateway(ctx context.Context) error {
-	got, err := t.engine.NetworkInspect(ctx, t.network, client.NetworkInspectOptions{})
-	if err != nil {
-		return err
-	}
-	ours := map[netip.Addr]bool{}
-	addresses, _ := net.InterfaceAddrs()
-	for _, a := range addresses {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			ours[p.Addr().Unmap()] = true
-		}
-	}
-	for _, c := range got.Network.IPAM.Config {
-		if ours[c.Gateway.Unmap()] {
-			t.machine = c.Gateway.String()
-		}
-	}
 	return nil
 }
 
@@ -221,7 +200,7 @@ func below(name, folder string) (string, bool) {
 
 // clear removes all that was made.
 func (t *site) clear(ctx context.Context) error {
-	var errs []error
+	errs := []error{t.silence()}
 	for _, id := range t.made {
 		errs = append(errs, remove(ctx, t.engine, id))
 	}
