@@ -81,7 +81,7 @@ func openGroup(path string) (*os.File, error) {
 }
 
 // name is what a claim is called by others.
-func name(c Claim) string { return fmt.Sprintf("job %s of process %d", c.Job, os.Getpid()) }
+func name(c Claim) string { return fmt.Sprintf("%s of process %d", c.Job, os.Getpid()) }
 
 // await tries the lock until it is ours. t is nil in all modes but single.
 func await(ctx context.Context, file *os.File, t *turn, c Claim) error {
@@ -104,7 +104,11 @@ func await(ctx context.Context, file *os.File, t *turn, c Claim) error {
 			holder := make([]byte, 1<<10)
 			n, _ := file.ReadAt(holder, 0)
 			holder = holder[:max(0, n)]
-			c.Held(fmt.Sprintf("resource group %q is held by another run on this machine: %s", c.Group, strings.TrimSpace(string(holder))))
+			kind := "resource"
+			if c.Mode == single {
+				kind = "concurrency"
+			}
+			c.Held(fmt.Sprintf("%s group %q is held by another run on this machine: %s", kind, c.Group, strings.TrimSpace(string(holder))))
 		}
 		select {
 		case <-ctx.Done():

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("SLUICE_STORE_HOLDER"); dir != "" {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		c := store.Claim{
-			Group: "prod / eu", Job: "deploy", Mode: os.Getenv("SLUICE_STORE_MODE"), Cancel: os.Getenv("SLUICE_STORE_CANCEL") != "",
+			Group: "prod / eu", Job: "job deploy", Mode: os.Getenv("SLUICE_STORE_MODE"), Cancel: os.Getenv("SLUICE_STORE_CANCEL") != "",
 			Held: func(string) { fmt.Println("waits") },
 			Yield: func(why string) {
 				fmt.Println("yields:", why)

@@ -21,7 +21,7 @@ type Groups interface {
 // Claim is a job's wish for a resource group.
 type Claim struct {
 	Group  string
-	Job    string // for a person: who holds the group
+	Job    string // who holds the group, for a person: "job deploy", "workflow release"
 	Mode   string // plan.Group.Mode; where it is "single", only the newest of all processes' claims waits
 	Cancel bool   // who holds the group is asked to let go of it
 	// Held is told once who holds the group, when it is taken.
@@ -71,6 +71,8 @@ type hold struct {
 	err     error
 }
 
+func jobName(j *plan.Job) string { return "job " + j.Name }
+
 // hold waits for the group of a late job or a workflow, beside the loop.
 func (l *loop) hold(ctx context.Context, id string, attempt int, name string, g *plan.Group) {
 	c := l.claim(id, attempt, name, g)
@@ -99,7 +101,7 @@ func (l *loop) turn(ctx context.Context, id string, now time.Time) error {
 	lease := l.lease(id, now)
 	jobCtx, cancel := context.WithCancelCause(ctx)
 	l.leases[id] = &active{lease: lease, cancel: cancel}
-	l.hold(jobCtx, id, lease.Attempt, lease.Job.Name, lease.Job.Group)
+	l.hold(jobCtx, id, lease.Attempt, jobName(lease.Job), lease.Job.Group)
 	return nil
 }
 

@@ -155,7 +155,7 @@ func (l *loop) work(ctx context.Context, lease Lease) {
 
 // workInGroup waits until no other process on this machine holds the job's resource group.
 func (l *loop) workInGroup(ctx context.Context, lease Lease) {
-	release, err := l.Groups.Lock(ctx, l.claim(lease.ID, lease.Attempt, lease.Job.Name, lease.Job.Group))
+	release, err := l.Groups.Lock(ctx, l.claim(lease.ID, lease.Attempt, jobName(lease.Job), lease.Job.Group))
 	if ctx.Err() != nil {
 		if err == nil {
 			release()

@@ -206,7 +206,7 @@ func (l *loop) name(id string) string {
 		return "workflow " + strings.TrimPrefix(w.id, flowID(""))
 	}
 	if j, ok := l.run.Job(id); ok {
-		return "job " + j.Plan.Name
+		return jobName(j.Plan)
 	}
 	return id
 }
