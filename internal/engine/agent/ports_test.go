@@ -64,8 +64,13 @@ func (w *world) fill(err error) {
 }
 
 var asked = []program.Action{
-	program.Resolve{Repository: "o/r"}, program.Fetch{}, program.Find{Tool: "go"}, program.Publish{Name: "a"}, program.Collect{Name: "b"},
-	program.HashFiles{Patterns: []string{"x", "y"}}, program.Serve{},
+	program.Resolve{Repository: "o/r"},
+	program.Fetch{},
+	program.Find{Tool: "go"},
+	program.Publish{Name: "a"},
+	program.Collect{Name: "b"},
+	program.HashFiles{Patterns: []string{"x", "y"}},
+	program.Serve{},
 }
 
 func TestPorts(t *testing.T) {

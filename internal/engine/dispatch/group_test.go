@@ -173,23 +173,31 @@ func TestConcurrencyGroupsOfWorkflows(t *testing.T) {
 		took   time.Duration
 	}{
 		"from its first job to its last": {
-			[]string{"a of=one", "b of=one needs=a", "x of=two", "y of=two self needs=x", "free"}, same(false),
-			[]string{"a success", "b success", "x success", "y success", "free success"}, 4 * time.Second,
+			[]string{"a of=one", "b of=one needs=a", "x of=two", "y of=two self needs=x", "free"},
+			same(false),
+			[]string{"a success", "b success", "x success", "y success", "free success"},
+			4 * time.Second,
 		},
 		"the newer cancels the older": {
-			[]string{"a of=one", "b of=one needs=a", "x of=two", "y of=two self needs=x"}, same(true),
-			[]string{"a canceled", "b canceled", "x success", "y success"}, 2 * time.Second,
+			[]string{"a of=one", "b of=one needs=a", "x of=two", "y of=two self needs=x"},
+			same(true),
+			[]string{"a canceled", "b canceled", "x success", "y success"},
+			2 * time.Second,
 		},
 		"a workflow of which nothing runs asks for nothing": {
 			[]string{"a of=one when=never", "x of=two"}, same(true), []string{"a skipped", "x success"}, time.Second,
 		},
 		"a job that asks for its workflow's group": {
-			[]string{"a of=one", "b of=one single=g", "x of=two"}, map[string]*plan.Group{"one": {Name: "g", Mode: schedule.Single}},
-			[]string{"a success", "b canceled", "x success"}, time.Second,
+			[]string{"a of=one", "b of=one single=g", "x of=two"},
+			map[string]*plan.Group{"one": {Name: "g", Mode: schedule.Single}},
+			[]string{"a success", "b canceled", "x success"},
+			time.Second,
 		},
 		"late jobs wait, too": {
-			[]string{"a of=one", "l of=two expand", "s of=two self"}, same(false),
-			[]string{"a success", "l success", "l/in success", "s success"}, 2 * time.Second,
+			[]string{"a of=one", "l of=two expand", "s of=two self"},
+			same(false),
+			[]string{"a success", "l success", "l/in success", "s success"},
+			2 * time.Second,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -71,7 +71,8 @@ func ownShells(t *testing.T, h *Harness) {
 		want string
 	}{
 		"all commands are told before": {
-			program.Exec{Shell: "sh -e {0}", Lines: []string{"echo a", "false\ntrue", "echo b"}}, 1,
+			program.Exec{Shell: "sh -e {0}", Lines: []string{"echo a", "false\ntrue", "echo b"}},
+			1,
 			"command \"echo a\"\ncommand \"false # collapsed multi-line command\"\ncommand \"echo b\"\nstdout \"a\\n\"\n",
 		},
 		"quiet":                        {program.Exec{Shell: "sh {0}", Lines: []string{"echo a", "(exit 3)"}, Quiet: true}, 3, "stdout \"a\\n\"\n"},
