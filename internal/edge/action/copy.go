@@ -81,7 +81,7 @@ func (c *copier) file(p string, executable bool, in io.Reader) error {
 		}
 		file, err := c.root.OpenFile(p, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		if err != nil {
-			return fmt.Errorf("write %s: %w", p, err)
+			return twice(p, fmt.Errorf("write %s: %w", p, err))
 		}
 		defer file.Close()
 		out = io.MultiWriter(sum, file)
@@ -94,6 +94,14 @@ func (c *copier) file(p string, executable bool, in io.Reader) error {
 	c.bytes += n
 	c.enter(kind, hex.EncodeToString(sum.Sum(nil)), p)
 	return nil
+}
+
+// twice tells a tree that has one path twice, which only a hostile one does, from other errors.
+func twice(p string, err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New(CodeUnsafe, "the path %q is there twice", p)
+	}
+	return err
 }
 
 // link notes a symbolic link; finish makes it.
@@ -123,7 +131,7 @@ func (c *copier) finish() (digest string, err error) {
 				return "", err
 			}
 			if err := c.root.Symlink(l[1], l[0]); err != nil {
-				return "", fmt.Errorf("make the link %s: %w", l[0], err)
+				return "", twice(l[0], fmt.Errorf("make the link %s: %w", l[0], err))
 			}
 		}
 		for _, l := range c.links {

@@ -2,6 +2,7 @@ package action_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +16,8 @@ import (
 )
 
 // tree makes a commit from entries that git itself would not add: mode, path and content of each. A path has one part.
-func (w *world) tree(repo string, entries ...[3]string) string {
+// A folder holds the one file config with that content.
+func (w *world) tree(repo string, entries ...[3]string) {
 	w.t.Helper()
 	if err := os.MkdirAll(w.path(repo), 0o755); err != nil {
 		w.t.Fatal(err)
@@ -23,21 +25,28 @@ func (w *world) tree(repo string, entries ...[3]string) string {
 	w.git(repo, "init", "-q", "-b", "main")
 	var raw bytes.Buffer
 	for _, e := range entries {
-		id := w.hash(repo, "blob", []byte(e[2]))
-		if e[0] == "40000" || e[0] == "160000" {
-			id = e[2]
+		id := e[2] // of a submodule's commit
+		if e[0] != "160000" {
+			id = w.hash(repo, "blob", []byte(e[2]))
+		}
+		if e[0] == "40000" {
+			id = w.hash(repo, "tree", append([]byte("100644 config\x00"), rawID(w.t, id)...))
 		}
 		fmt.Fprintf(&raw, "%s %s\x00", e[0], e[1])
-		for i := 0; i < len(id); i += 2 {
-			var b byte
-			_, _ = fmt.Sscanf(id[i:i+2], "%02x", &b)
-			raw.WriteByte(b)
-		}
+		raw.Write(rawID(w.t, id))
 	}
 	tree := w.hash(repo, "tree", raw.Bytes())
 	commit := w.git(repo, "commit-tree", "-m", "hostile", tree)
 	w.git(repo, "update-ref", "refs/heads/main", commit)
-	return tree
+}
+
+func rawID(t *testing.T, id string) []byte {
+	t.Helper()
+	raw, err := hex.DecodeString(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 // hash writes an object, however bad it is.
@@ -54,7 +63,7 @@ func (w *world) hash(repo, kind string, content []byte) string {
 
 func TestHostileTreesAreNotWritten(t *testing.T) {
 	w := newWorld(t)
-	inner := w.tree("inner", [3]string{"100644", "config", "[core]\n\tfsmonitor = touch " + w.path("canary") + "\n"})
+	inner := "[core]\n\tfsmonitor = touch " + w.path("canary") + "\n"
 	yml := [3]string{"100644", "action.yml", "runs: {using: node20}\n"}
 	for name, entries := range map[string][][3]string{
 		"dotgit":         {{"40000", ".git", inner}, yml},
@@ -71,7 +80,7 @@ func TestHostileTreesAreNotWritten(t *testing.T) {
 		"link-loop":      {yml, {"120000", "link", "link"}},
 		"link-empty":     {yml, {"120000", "link", ""}},
 		"link-long":      {yml, {"120000", "link", strings.Repeat("a/", 4000)}},
-		"link-then-file": {yml, {"120000", "x", "."}, {"40000", "x", inner}},
+		"link-then-file": {yml, {"120000", "x", ".."}, {"40000", "x", inner}},
 		"twice":          {{"100644", "x", "1"}, {"100644", "x", "2"}, yml},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +93,8 @@ func TestHostileTreesAreNotWritten(t *testing.T) {
 			_, err := s.Resolve(t.Context(), program.Resolve{Repository: "acme/" + name, Ref: "main"}, paths)
 			if err == nil {
 				t.Error("it was brought into the job")
+			} else if e, ok := errors.AsType[*program.Error](err); !ok || e.Failure != program.DataIntegrity {
+				t.Errorf("it was refused for another reason: %v", err)
 			}
 			if list, _ := os.ReadDir(paths.Private + "/_actions/acme/" + name); len(list) > 0 {
 				t.Errorf("left behind: %v", list)
