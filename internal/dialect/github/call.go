@@ -252,6 +252,7 @@ func (c *compiler) with(s *scene, f *Frame, on *workflow.Trigger, env *expr.Env)
 			b.Set(in.Name.Value, c.otherwise(in, f.env()))
 			continue
 		}
+		c.deprecated(in, passed.Name.At())
 		v, err := valueOf(passed.Value, env)
 		if err == nil {
 			v, err = coerced(in, v)

@@ -40,7 +40,7 @@ type compiler struct {
 	payload expr.Value // that was given, else null
 	vars    expr.Value
 	events  map[string]*Event
-	files   map[string]*workflow.File // read so far, by repository@ref:path
+	files   map[string]found // read so far, by repository@ref:path
 	trees   map[string]Files          // of other repositories, by repository@ref
 	sources []plan.Source
 
@@ -56,9 +56,9 @@ type compiler struct {
 
 func newCompiler(in *Input) *compiler {
 	return &compiler{
-		in: in, events: map[string]*Event{}, files: map[string]*workflow.File{}, trees: map[string]Files{},
+		in: in, events: map[string]*Event{}, files: map[string]found{}, trees: map[string]Files{},
 		told: map[string]bool{}, callees: map[string]map[string]bool{},
-		vars: EnvContext(in.Given.Vars, false),
+		vars: VarsContext(in.Given),
 	}
 }
 
@@ -172,11 +172,17 @@ func (c *compiler) listed(ctx context.Context) ([]string, bool) {
 	return out, true
 }
 
+// found is a file that was read, with what is to be said of it.
+type found struct {
+	file   *workflow.File
+	faults fault.Faults
+}
+
 // read reads a workflow file once. The file is nil where there is none, which is a fault then.
 func (c *compiler) read(ctx context.Context, from Files, repository, ref, name string) (*workflow.File, fault.Faults) {
 	key := repository + "@" + ref + ":" + name
-	if f, ok := c.files[key]; ok {
-		return f, nil
+	if have, ok := c.files[key]; ok {
+		return have.file, have.faults
 	}
 	shown := name
 	if repository != "" {
@@ -191,7 +197,7 @@ func (c *compiler) read(ctx context.Context, from Files, repository, ref, name s
 	}
 	f, faults := workflow.Read(shown, text)
 	f.Path = name
-	c.files[key] = f
+	c.files[key] = found{f, faults}
 	c.sources = append(c.sources, sourceOf(repository, shown, text, f))
 	return f, faults
 }

@@ -143,14 +143,10 @@ func RunnerContext(m Machine, temp, tools string, debug bool) expr.Value {
 	return b.Value()
 }
 
-// VarsContext is the vars context.
-func VarsContext(g Given) expr.Value { return EnvContext(g.Vars, false) }
-
-// EnvContext is an object of variables, a later one of a name over an earlier one. cased is for the env context, whose
-// names differ by case (except on Windows).
-func EnvContext(vars []plan.Variable, cased bool) expr.Value {
-	b := &expr.ObjectBuilder{Cased: cased}
-	for _, v := range vars {
+// VarsContext is the vars context: a later variable of a name counts over an earlier one.
+func VarsContext(g Given) expr.Value {
+	b := &expr.ObjectBuilder{}
+	for _, v := range g.Vars {
 		b.Set(v.Name, expr.String(v.Value))
 	}
 	return b.Value()

@@ -57,6 +57,7 @@ func (c *compiler) inputs(f *workflow.File, t triggering, frame *Frame) expr.Val
 		text, given := c.given(in.Name.Value)
 		switch {
 		case given:
+			c.deprecated(in, in.Name.At())
 			v, err := typed(in, text)
 			if err != nil {
 				c.faults.Add(fault.New(CodeInput, "--input %s=%s: %v", in.Name.Value, text, err).WithHint("the input is declared at %s", in.Name.At()))
@@ -70,6 +71,13 @@ func (c *compiler) inputs(f *workflow.File, t triggering, frame *Frame) expr.Val
 		}
 	}
 	return b.Value()
+}
+
+// deprecated tells what an input that is used has to say about that.
+func (c *compiler) deprecated(in *workflow.Input, at fault.Place) {
+	if message := in.DeprecationMessage.Value; message != "" {
+		c.once(fault.At(CodeInput, at, "the input %q is deprecated: %s", in.Name.Value, message).WithSeverity(fault.Warning))
+	}
 }
 
 func choices(in *workflow.Input) string {

@@ -30,6 +30,13 @@ func (e *Event) payload(inputs map[string]string) []byte {
 	if e.Action != "" {
 		p["action"] = e.Action
 	}
+	if e.Action == "labeled" || e.Action == "unlabeled" {
+		name := "bug"
+		if m := e.o.Merge; m != nil && len(m.Labels) > 0 {
+			name = m.Labels[0]
+		}
+		p["label"] = label(e, name)
+	}
 	switch e.Name {
 	case "push":
 		e.push(p)

@@ -91,40 +91,56 @@ func (g *graph) wire() {
 	}
 }
 
-// identify gives the jobs of a plan their IDs: the name, or the name with what tells it from others of that name; then
-// the edges.
+// identify gives the jobs of a plan their IDs: the name, or where others share it the name with what tells the job from
+// them: its workflow, its key, a number. Then it connects them.
 func identify(p *plan.Plan) {
-	count := map[string]int{}
+	count, frames := map[string]int{}, map[string]map[*Frame]bool{}
 	for _, j := range p.Jobs {
-		count[idOf(j)]++
+		id := idOf(j)
+		if count[id]++; frames[id] == nil {
+			frames[id] = map[*Frame]bool{}
+		}
+		frames[id][OwnOf(j).Frame] = true
 	}
+	labels := labelsOf(p)
 	taken := map[string]bool{}
 	for _, j := range p.Jobs {
 		id := idOf(j)
-		if count[id] > 1 {
-			own := OwnOf(j)
-			title, file := own.Frame.Title, path.Base(own.Frame.Path)
-			if !own.Frame.File.Name.Set {
-				title = file
-			}
-			for _, longer := range []string{title + ": " + id, file + ": " + id, file + ": " + j.Key + ": " + id} {
-				if !taken[longer] && count[longer] == 0 {
-					id = longer
-					break
-				}
-			}
+		switch {
+		case len(frames[id]) > 1:
+			id = labels[OwnOf(j).Frame] + ": " + id
+		case count[id] > 1 && taken[id]:
+			id += " (" + j.Key + ")"
 		}
-		for base, n := id, 2; taken[id]; n++ {
+		for base, n := id, 2; taken[id] || id != idOf(j) && count[id] > 0; n++ {
 			id = fmt.Sprintf("%s #%d", base, n)
 		}
 		taken[id], j.ID = true, id
 	}
 	for _, j := range p.Jobs {
-		if j.Strategy != nil {
-			j.Strategy.Set = OwnOf(j).Frame.Path + ": " + j.Key
+		if own := OwnOf(j); j.Strategy != nil {
+			j.Strategy.Set = own.Frame.Path + ": " + own.Frame.name + j.Key
 		}
 		connect(j)
 	}
+}
+
+// labelsOf are short names of the plan's workflows: their own where they have one that no other has, else the file's.
+func labelsOf(p *plan.Plan) map[*Frame]string {
+	labels, users := map[*Frame]string{}, map[string]int{}
+	for _, j := range p.Jobs {
+		f := OwnOf(j).Frame
+		if _, seen := labels[f]; !seen {
+			labels[f] = f.Title
+			users[f.Title]++
+		}
+	}
+	for f, title := range labels {
+		if users[title] > 1 || !f.File.Name.Set {
+			labels[f] = path.Base(f.Path)
+		}
+	}
+	return labels
 }
 
 // idOf is the name without those of the workflows that call.
