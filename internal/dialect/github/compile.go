@@ -40,8 +40,8 @@ type compiler struct {
 	payload expr.Value // that was given, else null
 	vars    expr.Value
 	events  map[string]*Event
-	files   map[string]found // read so far, by repository@ref:path
-	trees   map[string]Files          // of other repositories, by repository@ref
+	files   map[string]reading // read so far, by repository@ref:path
+	trees   map[string]Files   // of other repositories, by repository@ref
 	sources []plan.Source
 
 	asked, known bool // Project.Changed was asked; it knew
@@ -56,7 +56,7 @@ type compiler struct {
 
 func newCompiler(in *Input) *compiler {
 	return &compiler{
-		in: in, events: map[string]*Event{}, files: map[string]found{}, trees: map[string]Files{},
+		in: in, events: map[string]*Event{}, files: map[string]reading{}, trees: map[string]Files{},
 		told: map[string]bool{}, callees: map[string]map[string]bool{},
 		vars: VarsContext(in.Given),
 	}
@@ -172,8 +172,8 @@ func (c *compiler) listed(ctx context.Context) ([]string, bool) {
 	return out, true
 }
 
-// found is a file that was read, with what is to be said of it.
-type found struct {
+// reading is a file that was read, with what is to be said of it.
+type reading struct {
 	file   *workflow.File
 	faults fault.Faults
 }
@@ -197,7 +197,7 @@ func (c *compiler) read(ctx context.Context, from Files, repository, ref, name s
 	}
 	f, faults := workflow.Read(shown, text)
 	f.Path = name
-	c.files[key] = found{f, faults}
+	c.files[key] = reading{f, faults}
 	c.sources = append(c.sources, sourceOf(repository, shown, text, f))
 	return f, faults
 }
