@@ -38,7 +38,20 @@ func Bind(ctx context.Context, in BindInput) (Bound, fault.Faults) {
 	if faults.HasErrors() {
 		return Bound{}, faults
 	}
+	if told(in.Job) {
+		return out, nil
+	}
 	return out, faults
+}
+
+// told reports whether the remarks on a job were made when the plan was: all of it was looked at then but for values
+// that say nothing about where it runs.
+func told(j *plan.Job) bool {
+	if j.Late.Plan != nil {
+		return true
+	}
+	late, ok := j.Late.Payload.(*Late)
+	return ok && OwnOf(j).late == lateSelf && !strings.Contains(late.Why, "runs-on") && !strings.Contains(late.Why, "concurrency")
 }
 
 func (c *compiler) bind(s *scene, in BindInput, v ruling) Bound {
