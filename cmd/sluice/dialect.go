@@ -174,8 +174,12 @@ func dialectOf(rel, abs string) string {
 	case strings.HasSuffix(rel, ".gitlab-ci.yml"):
 		return "gitlab"
 	}
+	info, err := os.Stat(abs)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > 4<<20 {
+		return "gitlab" // its compiler says what is wrong with the file
+	}
 	text, err := os.ReadFile(abs)
-	if err != nil || len(text) > 4<<20 {
+	if err != nil {
 		return "gitlab"
 	}
 	on, jobs := false, false

@@ -117,7 +117,8 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	return nil
 }
 
-// drive starts the run and takes it to its end.
+// drive starts the run and takes it to its end. Where the event triggers nothing, there is nothing to be skipped either,
+// and yet that is what happened.
 func (l *local) drive(ctx context.Context) (run.Status, error) {
 	o := run.Options{ID: l.rec.ID, Choice: l.choice, Play: l.flags.manual}
 	if slices.Contains(o.Play, "*") {
@@ -125,6 +126,9 @@ func (l *local) drive(ctx context.Context) (run.Status, error) {
 	}
 	var first []run.Change
 	l.run, first = run.New(l.plan, o, time.Now())
+	if len(l.plan.Jobs) == 0 {
+		return run.Skipped, nil
+	}
 	d := &dispatch.Driver{Agent: l, Binder: l, Watcher: l, Groups: groups{store.Groups{Dir: l.state}, l.mask}, Slots: l.flags.slots}
 	err := d.Drive(ctx, l.rec.ID, l.run, first, nil)
 	return l.run.Status(), err

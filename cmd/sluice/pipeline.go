@@ -112,6 +112,9 @@ func (p *pipelineFlags) open(ctx context.Context) (*pipeline, error) {
 		return nil, err
 	}
 	out.mask, out.shown = maskOf(out.given)
+	if out.found.dialect == "github" {
+		out.mask = out.mask.Showing(logs.Stars)
+	}
 	payload, err := p.payload()
 	if err != nil {
 		return nil, err

@@ -89,8 +89,8 @@ func (c *compiler) placeholder(s *scene, v ruling, l leg) *plan.Job {
 		own.Needs = &s.needs
 	}
 	j := &plan.Job{
-		Name: s.f.name + legName(s.basic(), l.shown), Key: s.job.ID, Matrix: variables(l.matrix), Index: l.index, Total: l.total,
-		Place: s.job.Place, Why: v.why, Stage: s.stage, Graph: true, When: v.when, Strategy: l.plan, Own: own,
+		Name: s.f.name + legName(s.basic(), l.shown), Key: s.job.ID, Matrix: variables(l.matrix), Values: valuesOf(l.matrix), Index: l.index, Total: l.total,
+		Place: s.job.Place, Why: v.why, Stage: s.stage, Graph: true, When: v.when, Regardless: v.when == plan.Always, Strategy: l.plan, Own: own,
 		Variables: written(s.job.Env, plan.JobLevel), Outputs: outputs(s.job),
 	}
 	return j
@@ -371,4 +371,12 @@ func (c *compiler) leftOut(s *scene, j *plan.Job, at site) *plan.Excluded {
 	c.faults.Add(fault.At(CodeOtherSystem, place, "job %q is left out: %s", j.Name, at.out).WithSeverity(fault.Warning).
 		WithHint("--platform %s=shell runs it here, --platform %s=IMAGE in a container", at.label, at.label))
 	return &plan.Excluded{Name: j.Name, Place: s.job.Place, Why: plan.Decision{Rule: "runs-on", Text: at.out, Place: place, When: plan.Never}}
+}
+
+// valuesOf is a leg's matrix as JSON, nil where there is none.
+func valuesOf(matrix expr.Value) []byte {
+	if matrix.IsNull() {
+		return nil
+	}
+	return []byte(matrix.JSON(false))
 }

@@ -13,8 +13,11 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/secret"
 )
 
-// Masked is what stands in a log where a secret stood (GitLab Runner's word).
-const Masked = "[MASKED]"
+// Masked is what stands in a log where a secret stood (GitLab Runner's word); Stars is GitHub's.
+const (
+	Masked = "[MASKED]"
+	Stars  = "***"
+)
 
 // Mask is a set of secrets, compiled once and shared by all streams that must not show them. It does not change;
 // With makes a larger one. The zero value and nil are the empty set.
@@ -25,6 +28,24 @@ const Masked = "[MASKED]"
 type Mask struct {
 	patterns []string // sorted, each once
 	machine  *automaton
+	shown    string // in the place of a secret; "" is Masked
+}
+
+// Showing is the mask with another text in the place of secrets.
+func (m *Mask) Showing(text string) *Mask {
+	out := Mask{shown: text}
+	if m != nil {
+		out.patterns, out.machine = m.patterns, m.machine
+	}
+	return &out
+}
+
+// cover is what stands in the place of a secret.
+func (m *Mask) cover() string {
+	if m.shown == "" {
+		return Masked
+	}
+	return m.shown
 }
 
 // NewMask compiles secrets. The faults are warnings: a secret that is too short is not masked, one that is very
@@ -59,7 +80,7 @@ func (m *Mask) With(secrets ...secret.Secret) (*Mask, fault.Faults) {
 	if m != nil && len(patterns) == len(known) || len(patterns) == 0 {
 		return cmpOr(m, &Mask{}), faults
 	}
-	return &Mask{patterns: patterns, machine: build(patterns)}, faults
+	return &Mask{patterns: patterns, machine: build(patterns), shown: cmpOr(m, &Mask{}).shown}, faults
 }
 
 // cmpOr is m, or the other mask where there is no m.

@@ -105,7 +105,7 @@ func (m *Masker) emit(dst, p []byte, n int) []byte {
 			continue
 		}
 		if s.start >= 0 {
-			dst = append(m.copy(dst, p, at, s.start), Masked...)
+			dst = append(m.copy(dst, p, at, s.start), m.mask.cover()...)
 		}
 		at = min(s.end, n)
 		if s.end > n {

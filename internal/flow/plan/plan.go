@@ -112,8 +112,11 @@ type Job struct {
 	// Upstream are jobs of the parent pipeline's plan, by ID, whose artifacts are brought in (needs:pipeline:job).
 	Upstream []string `json:"upstream,omitempty"`
 
-	When          When          `json:"when"`
-	Delay         time.Duration `json:"delay,omitempty"`   // with When Delayed
+	When  When          `json:"when"`
+	Delay time.Duration `json:"delay,omitempty"` // with When Delayed
+	// Regardless, with When Always, says that the job runs also where something that it waits for was canceled (GitHub's
+	// always(); a GitLab job does not).
+	Regardless    bool          `json:"regardless,omitempty"`
 	Confirm       string        `json:"confirm,omitempty"` // manual_confirmation
 	AllowFailure  Allow         `json:"allow_failure,omitzero"`
 	Retry         Retry         `json:"retry,omitzero"`

@@ -178,7 +178,7 @@ func (s *step) decide(n *node, prior Status, first bool, why func() string) {
 	case plan.OnFailure:
 		yes = prior == Failed || first && n.named
 	case plan.Always:
-		yes = prior == Success || prior == Failed || prior == Skipped
+		yes = prior == Success || prior == Failed || prior == Skipped || n.plan.Regardless
 	}
 	if n.late() && n.plan.Late.Kind != Child && (n.self() || n.plan.When == plan.Always) {
 		yes = true // its dialect is asked whatever became of the jobs before it
