@@ -112,6 +112,10 @@ func (in *inference) index(n *Index) Type {
 		return TAny
 	}
 	l, fixed := n.Key.(*Literal)
+	if of.Kind == KnownObject && key.scalar() && key.Kind != KnownString {
+		in.warnAt(CodeType, Start(n.Key), "the properties of %s have names, and %s is %s", n.Of, n.Key, key)
+		return TAny
+	}
 	switch {
 	case of.Kind == KnownObject && fixed:
 		return in.member(n, n.Of, of, l.Value.Text())
@@ -170,6 +174,17 @@ func (in *inference) star(n *Star) Type {
 	return out
 }
 
+// maybeSame reports whether two values, one of them an array or object, may be the same one; that is what GitHub compares.
+// null is compared to ask whether there is a value at all.
+func (*inference) maybeSame(n *Binary, left, right Type) bool {
+	for _, t := range []Type{left, right} {
+		if t.Kind == KnownNothing || t.Kind == KnownNull {
+			return true
+		}
+	}
+	return left.Kind == right.Kind && n.Left.String() == n.Right.String()
+}
+
 func (in *inference) binary(n *Binary) Type {
 	left, right := in.infer(n.Left), in.infer(n.Right)
 	if n.Op == "&&" || n.Op == "||" {
@@ -179,14 +194,16 @@ func (in *inference) binary(n *Binary) Type {
 		node Node
 		t    Type
 	}{{n.Left, left}, {n.Right, right}} {
+		equal := n.Op == "==" || n.Op == "!="
+		if !equal && (side.t.Kind == KnownNull || side.t.Kind == KnownBool) {
+			in.warnAt(CodeCompare, Start(side.node), "%s has no order: %s becomes a number here", side.t, side.node)
+			continue
+		}
 		if !side.t.collection() {
 			continue
 		}
-		if n.Op == "==" || n.Op == "!=" {
-			// Two of one kind may be the same one; that is what GitHub compares.
-			if left.Kind == right.Kind || left.Kind == KnownNothing || right.Kind == KnownNothing {
-				continue
-			}
+		if equal && in.maybeSame(n, left, right) {
+			continue
 		}
 		f := in.warnAt(CodeCompare, Start(side.node), "%s cannot be compared with %s", side.t, n.Op)
 		if side.t.Kind == KnownArray {

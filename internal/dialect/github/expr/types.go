@@ -241,11 +241,10 @@ func textsType(names string) Type {
 func githubType() Type {
 	t := textsType(`action action_path action_ref action_repository action_status actor actor_id api_url artifacts artifacts_list
 		base_ref env event_name event_path graphql_url head_ref job output path ref ref_name ref_type repository repository_id
-		repository_owner repository_owner_id repository_visibility repositoryurl run_id run_number run_attempt
+		repository_owner repository_owner_id repository_visibility repositoryurl retention_days run_id run_number run_attempt
 		secret_source server_url sha state step_summary token triggering_actor workflow workflow_ref workflow_sha workspace`)
 	t.Props["event"] = TMap(TAny)
 	t.Props["ref_protected"] = TBool
-	t.Props["retention_days"] = TAny
 	t.Props["artifact_cache_size_limit"] = TAny
 	return t
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
@@ -57,7 +58,7 @@ func (w *walk) uses(st *workflow.Step, taint tainted) (outputs []string) {
 		return nil
 	}
 	w.inputsOf(st, a)
-	if a.anyOutput {
+	if a.anyOutput || slices.Contains(anyOutputs, name) {
 		return nil
 	}
 	return a.outputs
@@ -143,6 +144,8 @@ func (c *checker) local(uses workflow.Text, fetched bool) *action {
 	return nil
 }
 
+var rank = map[fault.Severity]int{fault.Note: 1, fault.Warning: 2, fault.Error: 3}
+
 // readLocal reads an action of the repository and tells the first of its mistakes, or else of its remarks.
 func (c *checker) readLocal(uses workflow.Text, file string, text []byte) *action {
 	m, faults := workflow.ReadAction(file, text)
@@ -151,7 +154,7 @@ func (c *checker) readLocal(uses workflow.Text, file string, text []byte) *actio
 	}
 	var worst *fault.Fault
 	for _, f := range faults {
-		if f.Severity != fault.Note && (worst == nil || f.Severity == fault.Error && worst.Severity != fault.Error) {
+		if (f.Severity != fault.Note || f.Code == workflow.CodeUsing) && (worst == nil || rank[f.Severity] > rank[worst.Severity]) {
 			worst = f
 		}
 	}
@@ -183,6 +186,9 @@ func describe(m *workflow.Action) *action {
 	return a
 }
 
+// anyOutputs are actions whose outputs their users name.
+var anyOutputs = []string{"actions/github-script", "dorny/paths-filter"}
+
 // inputsOf compares the inputs that a step gives with those of its action.
 func (c *checker) inputsOf(st *workflow.Step, a *action) {
 	if a.anyInput || st.WithExpr.Set {
@@ -197,7 +203,7 @@ func (c *checker) inputsOf(st *workflow.Step, a *action) {
 		name := strings.ToLower(v.Name.Value)
 		given[name] = true
 		if a.docker && (name == "entrypoint" || name == "args") {
-			continue
+			continue // every Docker action has them
 		}
 		c.inputOf(st, a, v.Name, names)
 	}

@@ -30,7 +30,7 @@ func (c *checker) base() scope {
 		t := &c.in.File.On[i]
 		for _, in := range t.Inputs {
 			name := strings.ToLower(in.Name.Value)
-			kind := inputType(in, t.Event)
+			kind := inputType(in)
 			if other, ok := inputs[name]; ok {
 				kind = expr.Merge(other, kind)
 			}
@@ -48,14 +48,11 @@ func (c *checker) base() scope {
 }
 
 // inputType is the type of an input in the context inputs.
-func inputType(in *workflow.Input, event string) expr.Type {
+func inputType(in *workflow.Input) expr.Type {
 	switch in.Type {
 	case "boolean":
 		return expr.TBool
 	case "number":
-		if event == "workflow_dispatch" {
-			return expr.TAny // the form's text, or the number of an API call
-		}
 		return expr.TNumber
 	case "", "string", "choice", "environment":
 		return expr.TString

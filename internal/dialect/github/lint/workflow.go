@@ -34,14 +34,16 @@ func (c *checker) workflow() {
 	c.unread()
 }
 
-// defaultsOf checks the defaults of inputs of workflow_call.
+// defaultsOf checks the defaults of inputs of workflow_call. One may use the inputs before it.
 func (c *checker) defaultsOf(on []workflow.Trigger, s scope) {
 	for i := range on {
+		before := map[string]expr.Type{}
 		for _, in := range on[i].Inputs {
+			self := s.with("inputs", expr.TStrict(before))
+			before[in.Name.Value] = inputType(in)
 			if !in.Default.Dynamic() {
 				continue
 			}
-			self := s.with("inputs", expr.TMap(expr.TAny)) // of others: which come first GitHub does not say
 			switch in.Type {
 			case "boolean":
 				c.kind(in.Default, self, "the default of "+in.Name.Value, expr.KnownBool)
@@ -88,6 +90,7 @@ func (c *checker) job(j *workflow.Job, base scope, taint tainted) {
 	c.env(j.Env, s)
 	c.defaults(j.Defaults, s, on)
 	c.text(j.Snapshot, s)
+	c.condition(j.SnapshotIf, s)
 	c.kind(j.ContinueOnError, s, "continue-on-error", expr.KnownBool)
 	c.kind(j.TimeoutMinutes, s, "timeout-minutes", expr.KnownNumber)
 	c.container(j.Container, s, "the container")

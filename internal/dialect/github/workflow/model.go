@@ -151,6 +151,7 @@ type Job struct {
 	Defaults        Defaults
 	Steps           []*Step
 	Snapshot        Text // the name of the image; none is made here
+	SnapshotIf      *Condition
 	TimeoutMinutes  Text
 	ContinueOnError Text
 	Strategy        *Strategy

@@ -23,7 +23,7 @@ func (r *reader) action(a *Action, root *yamlx.Node) {
 		case "outputs":
 			a.Outputs = r.actionOutputs(v)
 		case "runs":
-			r.runs(a, v)
+			r.runs(a, key, v)
 		case "branding":
 			r.branding(v)
 		}
@@ -138,7 +138,7 @@ var runKeys = map[string][]string{
 	"JavaScript": {"using", "main", "pre", "pre-if", "post", "post-if"},
 }
 
-func (r *reader) runs(a *Action, n *yamlx.Node) {
+func (r *reader) runs(a *Action, key, n *yamlx.Node) {
 	r.fields(n, "runs", actionScope+"runs", func(name string, key, v *yamlx.Node) {
 		switch name {
 		case "using":
@@ -169,7 +169,7 @@ func (r *reader) runs(a *Action, n *yamlx.Node) {
 			a.Steps = r.stepList(v)
 		}
 	})
-	if n.IsMapping() && r.need(n, "runs", "using") && a.Using.Value != "" {
+	if n.IsMapping() && r.need(n, key.Place, "runs", "using") && a.Using.Value != "" {
 		r.using(a, n)
 	}
 }
@@ -231,13 +231,23 @@ func (r *reader) actionImage(t Text) {
 		return
 	}
 	image, isImage := strings.CutPrefix(t.Value, "docker://")
-	file := t.Value[strings.LastIndexByte(t.Value, '/')+1:]
 	switch {
 	case isImage && image == "":
 		r.mistake(CodeUses, t.At(), "%q names no image", t.Value)
-	case !isImage && !strings.Contains(strings.ToLower(file), "dockerfile"):
+	case !isImage && !dockerfile(t.Value[strings.LastIndexByte(t.Value, '/')+1:]):
 		r.mistake(CodeUses, t.At(), "%q is neither a Dockerfile nor an image", t.Value).WithHint("of an image write docker://%s", t.Value)
 	}
+}
+
+// dockerfile reports whether the runner takes a file's name for that of a Dockerfile: Dockerfile, Dockerfile.test,
+// test.Dockerfile.
+func dockerfile(name string) bool {
+	for _, word := range []string{"Dockerfile", "dockerfile"} {
+		if strings.HasPrefix(name, word+".") || strings.HasSuffix(name, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // Colors are those of branding.color.

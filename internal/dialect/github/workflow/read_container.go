@@ -8,7 +8,7 @@ import (
 )
 
 // container reads the container of a job or a service: an image, or a mapping. path is where its expressions stand.
-func (r *reader) container(n *yamlx.Node, what, path string) *Container {
+func (r *reader) container(n, key *yamlx.Node, what, path string) *Container {
 	service := path == servicePath
 	c := &Container{Place: n.Place}
 	if !n.IsMapping() {
@@ -17,13 +17,14 @@ func (r *reader) container(n *yamlx.Node, what, path string) *Container {
 		r.image(c.Image, what, service)
 		return c
 	}
-	r.fields(n, what, path, func(name string, _, v *yamlx.Node) {
+	at := key.Place
+	r.fields(n, what, path, func(name string, key, v *yamlx.Node) {
 		switch name {
 		case "image":
 			c.Image = r.text(v, name, available(path))
 			r.image(c.Image, name, service)
 		case "credentials":
-			c.Credentials = r.credentials(v, path)
+			c.Credentials = r.credentials(v, key, path)
 		case "env":
 			c.Env = r.containerEnv(v, path)
 		case "ports":
@@ -41,9 +42,9 @@ func (r *reader) container(n *yamlx.Node, what, path string) *Container {
 	})
 	if !n.Has("image") {
 		if service {
-			r.mistake(CodeMissing, n.Place, "%s has no image", what)
+			r.mistake(CodeMissing, at, "%s has no image", what)
 		} else {
-			r.warn(CodeMissing, n.Place, "%s has no image: the job runs in none", what)
+			r.warn(CodeMissing, at, "%s has no image: the job runs in none", what)
 		}
 	}
 	return c
@@ -75,7 +76,7 @@ func (r *reader) image(t Text, what string, service bool) {
 	}
 }
 
-func (r *reader) credentials(n *yamlx.Node, path string) *Credentials {
+func (r *reader) credentials(n, key *yamlx.Node, path string) *Credentials {
 	path += ".credentials"
 	c := &Credentials{Place: n.Place}
 	if t, ok := r.whole(n, "credentials", path); ok {
@@ -92,7 +93,7 @@ func (r *reader) credentials(n *yamlx.Node, path string) *Credentials {
 	})
 	for _, name := range []string{"username", "password"} {
 		if n.IsMapping() && !n.Has(name) {
-			r.warn(CodeMissing, n.Place, "credentials has no %s", name)
+			r.warn(CodeMissing, key.Place, "credentials has no %s", name)
 		}
 	}
 	return c
@@ -202,7 +203,7 @@ func (r *reader) services(j *Job, n *yamlx.Node) {
 	}
 	for _, p := range n.Pairs {
 		if name, ok := r.name(p.Key, "services"); ok {
-			j.Services = append(j.Services, &Service{Name: name, Container: r.container(p.Value, "the service "+name.Value, servicePath)})
+			j.Services = append(j.Services, &Service{Name: name, Container: r.container(p.Value, p.Key, "the service "+name.Value, servicePath)})
 		}
 	}
 }

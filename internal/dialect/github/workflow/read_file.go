@@ -211,7 +211,7 @@ func (r *reader) concurrency(n, key *yamlx.Node, path string) *Concurrency {
 			r.oneOf(c.Queue, "queue", "single", "max")
 		}
 	})
-	r.need(n, "concurrency", "group")
+	r.need(n, key.Place, "concurrency", "group")
 	if c.Queue.Value == "max" && c.CancelInProgress.Value == "true" {
 		r.mistake(CodeValue, c.Queue.At(), "queue: max and cancel-in-progress: true exclude each other").
 			WithHint("what waits in a queue cannot also end what runs: remove one of them")

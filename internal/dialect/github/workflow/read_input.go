@@ -41,7 +41,7 @@ func (r *reader) input(name Text, n *yamlx.Node, event string) *Input {
 		return in // text without more
 	}
 	what := "the input " + name.Value
-	var required, def, kind, options *yamlx.Node
+	var def, kind, options *yamlx.Node
 	ok := r.fields(n, what, "on."+event+".inputs.<input_id>", func(key string, keyNode, v *yamlx.Node) {
 		switch key {
 		case "description":
@@ -49,7 +49,7 @@ func (r *reader) input(name Text, n *yamlx.Node, event string) *Input {
 		case "deprecationMessage":
 			in.DeprecationMessage = r.plain(v, key)
 		case "required":
-			in.Required, required = r.flag(v, key), keyNode
+			in.Required = r.flag(v, key)
 		case "default":
 			def = v
 		case "type":
@@ -62,7 +62,7 @@ func (r *reader) input(name Text, n *yamlx.Node, event string) *Input {
 		return in
 	}
 	if call && kind == nil {
-		r.mistake(CodeMissing, n.Place, "%s of workflow_call has no type", what).WithHint("write type: string, boolean or number")
+		r.mistake(CodeMissing, name.At(), "%s of workflow_call has no type", what).WithHint("write type: string, boolean or number")
 	}
 	r.default_(in, def, call)
 	switch {
@@ -73,8 +73,8 @@ func (r *reader) input(name Text, n *yamlx.Node, event string) *Input {
 	case in.Type != "choice" && options != nil:
 		r.mistake(CodeOptions, options.Place, "%s has options and is of type %s", what, in.Type).WithHint("options belong to type: choice")
 	}
-	if in.Required && in.Default.Set && required != nil && call {
-		r.warn(CodeUseless, required.Place, "%s must be given, so that its default has no effect", what).WithHint("remove required or default")
+	if in.Required && in.Default.Set && call {
+		r.warn(CodeUseless, in.Default.At(), "%s must be given, so that its default has no effect", what).WithHint("remove required or default")
 	}
 	return in
 }
@@ -169,7 +169,7 @@ func (r *reader) default_(in *Input, n *yamlx.Node, call bool) {
 // secretDefinitions reads the secrets of workflow_call.
 func (r *reader) secretDefinitions(n *yamlx.Node) []*Secret {
 	if !r.mapping(n, "secrets") {
-		return nil
+		return []*Secret{} // what is not declared is not there
 	}
 	out := make([]*Secret, 0, len(n.Pairs))
 	for _, p := range n.Pairs {
@@ -219,13 +219,15 @@ func (r *reader) callOutputs(n *yamlx.Node) []*CallOutput {
 		what := "the output " + name.Value
 		ok = r.fields(p.Value, what, "on.workflow_call.outputs.<output_id>", func(key string, _, v *yamlx.Node) {
 			if key == "value" {
-				o.Value = r.text(v, key, "on.workflow_call.outputs.<output_id>.value")
+				if o.Value = r.text(v, key, "on.workflow_call.outputs.<output_id>.value"); o.Value.Set && o.Value.Value == "" {
+					r.warn(CodeUseless, v.Place, "%s is always empty", what)
+				}
 			} else {
 				o.Description = r.plain(v, key)
 			}
 		})
 		if ok {
-			r.need(p.Value, what, "value")
+			r.need(p.Value, name.At(), what, "value")
 		}
 	}
 	return out

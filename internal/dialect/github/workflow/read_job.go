@@ -100,7 +100,7 @@ func (r *reader) jobField(j *Job, name string, key, v *yamlx.Node) {
 	case "steps":
 		j.Steps = r.stepList(v)
 	case "snapshot":
-		j.Snapshot = r.snapshot(v)
+		j.Snapshot, j.SnapshotIf = r.snapshot(v)
 	case "timeout-minutes":
 		j.TimeoutMinutes = r.minutes(v, name, path)
 	case "cancel-timeout-minutes":
@@ -110,7 +110,7 @@ func (r *reader) jobField(j *Job, name string, key, v *yamlx.Node) {
 	case "strategy":
 		j.Strategy = r.strategy(v, key)
 	case "container":
-		j.Container = r.container(v, "container", path)
+		j.Container = r.container(v, key, "container", path)
 	case "services":
 		r.services(j, v)
 	case "uses":
@@ -222,17 +222,16 @@ func (r *reader) environment(n, key *yamlx.Node) *Environment {
 			e.Deployment = r.boolean(v, name, path)
 		}
 	})
-	r.need(n, "environment", "name")
+	r.need(n, key.Place, "environment", "name")
 	return e
 }
 
 // snapshot is the name of an image, or {image-name, version, if}.
-func (r *reader) snapshot(n *yamlx.Node) Text {
+func (r *reader) snapshot(n *yamlx.Node) (image Text, cond *Condition) {
 	const path = jobPath + ".snapshot"
 	if !n.IsMapping() {
-		return r.filled(r.text(n, "snapshot", path), "snapshot")
+		return r.filled(r.text(n, "snapshot", path), "snapshot"), nil
 	}
-	var image Text
 	r.fields(n, "snapshot", path, func(name string, _, v *yamlx.Node) {
 		switch name {
 		case "image-name":
@@ -244,11 +243,11 @@ func (r *reader) snapshot(n *yamlx.Node) Text {
 				r.mistake(CodeValue, v.Place, "version is a major version with .*, not %q", t.Value).WithHint("version: 2.*")
 			}
 		case "if":
-			r.condition(v, name, path)
+			cond = r.condition(v, name, path)
 		}
 	})
-	r.need(n, "snapshot", "image-name")
-	return image
+	r.need(n, n.Place, "snapshot", "image-name")
+	return image, cond
 }
 
 // workflowRef tells what is no address of a reusable workflow.

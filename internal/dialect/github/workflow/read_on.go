@@ -112,7 +112,7 @@ func (r *reader) trigger(name Text, n *yamlx.Node) Trigger {
 	}
 	r.bothFilters(n)
 	if e.Name == "workflow_run" {
-		r.need(n, "workflow_run", "workflows")
+		r.need(n, name.At(), "workflow_run", "workflows")
 	}
 	return t
 }
@@ -226,8 +226,13 @@ func (r *reader) noneOf(n *yamlx.Node, name string) {
 
 func (r *reader) bothFilters(n *yamlx.Node) {
 	for _, name := range []string{"branches", "tags", "paths"} {
-		if ignore, ok := n.Find(name + "-ignore"); ok && n.Has(name) {
-			r.mistake(CodeBothFilters, ignore.Key.Place, "%s and %s-ignore cannot both be used", name, name).
+		only, some := n.Find(name)
+		if ignore, both := n.Find(name + "-ignore"); both && some {
+			later := ignore.Key.Place
+			if only.Key.Place.Line > later.Line {
+				later = only.Key.Place
+			}
+			r.mistake(CodeBothFilters, later, "%s and %s-ignore cannot both be used", name, name).
 				WithHint("write what is not meant into %s, with ! before it", name)
 		}
 	}
@@ -259,7 +264,7 @@ func (r *reader) schedule(n *yamlx.Node) []Cron {
 			c.Timezone = r.filled(r.plain(v, name), name)
 			r.timezone(c.Timezone)
 		})
-		if ok && r.need(item, "an entry of schedule", "cron") {
+		if ok && r.need(item, item.Place, "an entry of schedule", "cron") {
 			out = append(out, c)
 		}
 	}

@@ -236,12 +236,12 @@ func (r *reader) sameKey(key, first *yamlx.Node) {
 	r.mistake(CodeDuplicate, key.Place, "the key %q is already at line %d as %q: GitHub does not tell upper from lower case", key.Value, first.Place.Line, first.Value)
 }
 
-// need tells a key that is missing.
-func (r *reader) need(n *yamlx.Node, what, name string) bool {
+// need tells a key that is missing, at the key of what lacks it.
+func (r *reader) need(n *yamlx.Node, at fault.Place, what, name string) bool {
 	if n.Has(name) {
 		return true
 	}
-	r.mistake(CodeMissing, n.Place, "%s has no %s", what, name)
+	r.mistake(CodeMissing, at, "%s has no %s", what, name)
 	return false
 }
 
