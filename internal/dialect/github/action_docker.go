@@ -58,7 +58,7 @@ func (w *walk) docker(at *step, u *use, stage string) ending {
 
 // contain runs a container for a step. The action's own variables stand below those of the workflow.
 func (w *walk) contain(at *step, u *use, c program.Contain, own *environ) ending {
-	if v := w.open(at); v.status != success {
+	if v := w.open(); v.status != success {
 		return v
 	}
 	services, v := w.serve()

@@ -15,7 +15,7 @@ func (w *walk) node(at *step, u *use, script workflow.Text) ending {
 	if v.status != success {
 		return v
 	}
-	if v := w.open(at); v.status != success {
+	if v := w.open(); v.status != success {
 		return v
 	}
 	env, v := w.started(at, u)

@@ -202,6 +202,7 @@ func (w *walk) serve() ([]string, ending) {
 	if !w.served {
 		o := w.do(program.Serve{IDToken: w.own.Permissions["id-token"] == "write", Claims: w.claims()})
 		if o.Failure != "" {
+			w.complain("the services for actions cannot be started: %s", o.Message)
 			return nil, broken(o.Failure, "the services for actions cannot be started: %s", o.Message)
 		}
 		w.served, w.services = true, o.Values

@@ -31,21 +31,6 @@ func (e *environ) has(name string) bool {
 	return ok
 }
 
-// remove takes a variable out.
-func (e *environ) remove(name string) {
-	if !e.has(name) {
-		return
-	}
-	delete(e.values, name)
-	kept := make([]string, 0, len(e.names))
-	for _, n := range e.names {
-		if n != name {
-			kept = append(kept, n)
-		}
-	}
-	e.names = kept
-}
-
 // clone is a copy that changes alone.
 func (e *environ) clone() environ {
 	out := environ{names: append([]string(nil), e.names...), values: make(map[string]string, len(e.values)+8)}

@@ -38,7 +38,7 @@ func runScript(c *call) ending {
 	if o := c.do(program.Files{Files: []program.File{{Name: scriptFile, Content: scriptRunner}}}); o.Failure != "" {
 		return broken(o.Failure, "%s", o.Message)
 	}
-	if v := c.open(c.at); v.status != success {
+	if v := c.open(); v.status != success {
 		return v
 	}
 	env, v := c.started(c.at, c.u)

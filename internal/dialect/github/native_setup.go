@@ -7,24 +7,24 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
-// found is a tool of the machine.
-type found struct{ version, bin, home string }
+// tool is a tool of the machine.
+type tool struct{ version, bin, home string }
 
 // find looks for a tool. The versions are what the setup action documents; the first line is looked for where there are
 // several.
-func (c *call) find(tool, version string) (found, ending) {
-	o := c.do(program.Find{Tool: tool, Version: version, Arch: c.input("architecture")})
+func (c *call) find(name, version string) (tool, ending) {
+	o := c.do(program.Find{Tool: name, Version: version, Arch: c.input("architecture")})
 	if o.Failure == program.Canceled || o.Failure == program.ExecutionTimeout {
-		return found{}, c.verdictFor(c.at, o, "")
+		return tool{}, c.verdictFor(c.at, o, "")
 	}
 	if o.Failure != "" || len(o.Values) < 3 {
-		wanted := tool
+		wanted := name
 		if version != "" {
 			wanted += " " + version
 		}
-		return found{}, c.error(CodeTool, broken(program.UnmetPrerequisites, "%s is not on this machine, and nothing is downloaded: %s", wanted, first(o.Message, "it was not found")))
+		return tool{}, c.error(CodeTool, broken(program.UnmetPrerequisites, "%s is not on this machine, and nothing is downloaded: %s", wanted, first(o.Message, "it was not found")))
 	}
-	return found{version: o.Values[0], bin: o.Values[1], home: o.Values[2]}, fine
+	return tool{version: o.Values[0], bin: o.Values[1], home: o.Values[2]}, fine
 }
 
 // wanted is the version that a setup action asks for: its input, else what the file says that the other input names.
@@ -225,7 +225,7 @@ func runSetupPython(c *call) ending {
 }
 
 // usePython puts a Python in front, with the variables that the real action sets.
-func (c *call) usePython(f found) {
+func (c *call) usePython(f tool) {
 	c.prepend(f.bin)
 	c.walk.env.set("pythonLocation", f.home)
 	c.walk.env.set("PKG_CONFIG_PATH", f.home+"/lib/pkgconfig")

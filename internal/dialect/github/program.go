@@ -83,10 +83,11 @@ type walk struct {
 	matchers []*command.Matcher
 	loaded   map[string][]string // owners of matchers, by the file that they are from
 	top      *scope
-	names    map[string]int // how often a name of github.action was given
-	numbers  int            // of steps, for the names of their files and folds
-	shown    int            // summaries
-	services []string       // the environment that reaches them
+	names    map[string]int  // how often a name of github.action was given
+	numbers  int             // of steps, for the names of their folds
+	slots    map[string]slot // of command files, by context
+	shown    int             // summaries
+	services []string        // the environment that reaches them
 	served   bool
 	opened   bool                        // the checkout that filled the workspace at the beginning has had its turn
 	used     []*use                      // what the job's steps use, nil for those that run a script
@@ -101,7 +102,7 @@ type walk struct {
 func newWalk(in Attempt) *walk {
 	w := &walk{
 		Attempt: in, own: OwnOf(in.Job), status: success, names: map[string]int{}, loaded: map[string][]string{},
-		resolved: map[string]program.Outcome{}, metas: map[string]*workflow.Action{}, nodes: map[string]string{},
+		resolved: map[string]program.Outcome{}, metas: map[string]*workflow.Action{}, slots: map[string]slot{}, nodes: map[string]string{},
 	}
 	w.top = &scope{w: w}
 	return w

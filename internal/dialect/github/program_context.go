@@ -43,7 +43,7 @@ func (w *walk) githubContext(s *scope, at *step) expr.Value {
 	if at != nil {
 		b.Set("action", expr.String(at.name))
 		for _, f := range commandFiles {
-			b.Set(f.context, expr.String(w.Paths.JobPrivate+"/"+at.file(f)))
+			b.Set(f.context, expr.String(w.Paths.JobPrivate+"/"+w.file(f)))
 		}
 		if at.source.repository != "" {
 			from.repository, from.ref = at.source.repository, at.source.ref

@@ -267,7 +267,8 @@ func (s *stage) do(a program.Action) program.Outcome {
 		var names []string
 		for _, f := range a.Files {
 			if strings.HasPrefix(f.Name, "_runner_file_commands/") {
-				continue // every step has them
+				s.private[f.Name] = "" // every step has them
+				continue
 			}
 			text := strconv.Quote(f.Content)
 			if len(text) > 80 {

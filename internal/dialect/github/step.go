@@ -17,8 +17,7 @@ type step struct {
 	scope  *scope
 	name   string // github.action
 	title  string
-	number int // of the step's files and fold
-	files  int // how many sets of them it had before this one
+	number int // of the step's fold
 	source source
 	env    environ // the context env
 	own    environ // what of it the step itself sets

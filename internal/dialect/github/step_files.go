@@ -3,6 +3,7 @@ package github
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github/command"
@@ -23,18 +24,30 @@ var commandFiles = []commandFile{
 // maxFile bounds each of them, in bytes.
 const maxFile = 16 << 20
 
-// file is the path of a command file in the private folder. Each step has its own, so that what a step left running
-// cannot write into a later one's.
-func (at *step) file(f commandFile) string {
-	return fmt.Sprintf("_runner_file_commands/%s%d_%d", f.prefix, at.number, at.files)
+// slot is the file that stands for a command file now. A file that a step wrote to is left alone and the next step has
+// another one, so that what a step left running cannot write into a later one's; a file that nobody wrote to serves on,
+// for making files is what costs most in a job of many short steps.
+type slot struct {
+	serial int
+	made   bool
 }
 
-// open makes the step's command files, empty.
-func (w *walk) open(at *step) ending {
-	at.files++
-	files := make([]program.File, len(commandFiles))
-	for i, f := range commandFiles {
-		files[i].Name = at.file(f)
+// file is the path of a command file in the private folder.
+func (w *walk) file(f commandFile) string {
+	return fmt.Sprintf("_runner_file_commands/%s%d", f.prefix, w.slots[f.context].serial)
+}
+
+// open makes the step's command files that are not there, empty.
+func (w *walk) open() ending {
+	var files []program.File
+	for _, f := range commandFiles {
+		if s := w.slots[f.context]; !s.made {
+			files = append(files, program.File{Name: w.file(f)})
+			w.slots[f.context] = slot{s.serial, true}
+		}
+	}
+	if len(files) == 0 {
+		return fine
 	}
 	if o := w.do(program.Files{Files: files}); o.Failure != "" {
 		return broken(o.Failure, "%s", o.Message)
@@ -50,7 +63,7 @@ func (w *walk) told(at *step, lens *command.Lens, v ending) ending {
 	}
 	names := make([]string, len(commandFiles))
 	for i, f := range commandFiles {
-		names[i] = at.file(f)
+		names[i] = w.file(f)
 	}
 	o := w.do(program.ReadPrivate{Names: names, Limit: maxFile})
 	if o.Failure != "" {
@@ -59,15 +72,19 @@ func (w *walk) told(at *step, lens *command.Lens, v ending) ending {
 		}
 		return v
 	}
-	for _, found := range o.Files {
-		for _, f := range commandFiles {
-			if found.Path == at.file(f) && len(found.Content) > 0 {
-				if err := w.take(at, f, found); err != nil {
-					w.complain("Unable to process file command '%s' successfully: %v", f.context, err)
-					if v.status == success {
-						v = broken(program.ScriptFailure, "unable to process file command '%s': %v", f.context, err)
-					}
-				}
+	for i, f := range commandFiles {
+		n := slices.IndexFunc(o.Files, func(found program.FoundFile) bool { return found.Path == names[i] })
+		if n >= 0 && len(o.Files[n].Content) == 0 && !o.Files[n].Truncated {
+			continue
+		}
+		w.slots[f.context] = slot{serial: w.slots[f.context].serial + 1}
+		if n < 0 {
+			continue // the step removed it
+		}
+		if err := w.take(at, f, o.Files[n]); err != nil {
+			w.complain("Unable to process file command '%s' successfully: %v", f.context, err)
+			if v.status == success {
+				v = broken(program.ScriptFailure, "unable to process file command '%s': %v", f.context, err)
 			}
 		}
 	}

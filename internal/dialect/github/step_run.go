@@ -24,7 +24,7 @@ func (w *walk) script(at *step) ending {
 	if err != nil {
 		return w.invalid(at, err)
 	}
-	if v := w.open(at); v.status != success {
+	if v := w.open(); v.status != success {
 		return v
 	}
 	env, v := w.identity(w.process(at))
