@@ -222,19 +222,31 @@ func TestSweepRemovesWhatACrashLeft(t *testing.T) {
 		if _, err := b.engine.ContainerStart(t.Context(), c.ID, client.ContainerStartOptions{}); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := b.engine.VolumeCreate(t.Context(), client.VolumeCreateOptions{Name: fmt.Sprint("sluice-sweep-", b.run, "-", i), Labels: labels}); err != nil {
+			t.Fatal(err)
+		}
+		tag := fmt.Sprint("sluice-action:", b.run, "-", i)
+		imported(t, b.engine, tag, nil, "LABEL dev.sluice.build=x", "LABEL dev.sluice.owner="+owner)
+		t.Cleanup(func() {
+			_, err := b.engine.ImageRemove(context.Background(), tag, client.ImageRemoveOptions{Force: true})
+			if (err == nil) != (owner == alive) {
+				t.Errorf("the image of %s: %v", owner, err)
+			}
+		})
 		if owner == alive {
 			t.Cleanup(func() {
 				ctx := context.Background()
 				_, _ = b.engine.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true})
 				_, _ = b.engine.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
+				_, _ = b.engine.VolumeRemove(ctx, fmt.Sprint("sluice-sweep-", b.run, "-", i), client.VolumeRemoveOptions{})
 			})
 		}
 	}
 	if err := b.Sweep(t.Context(), b.dir); err != nil {
 		t.Fatal(err)
 	}
-	if got := left(t, b.engine, b.dir); len(got) != 2 {
-		t.Errorf("left are %q, want the container and the network of the living", got)
+	if got := left(t, b.engine, b.dir); len(got) != 3 {
+		t.Errorf("left are %q, want the container, the network and the volume of the living", got)
 	}
 }
 

@@ -195,23 +195,23 @@ func TestContainBuildsActions(t *testing.T) {
 	for _, name := range []string{"docker/secret", "docker/secret-not", "above"} {
 		put(name, b.run) // no other run has built it
 	}
-	try := func(c program.Contain) (int, error, *executortest.Recorder) {
+	try := func(c program.Contain) (int, *executortest.Recorder, error) {
 		r := &executortest.Recorder{}
 		exit, err := h.(contains).Contain(t.Context(), c, r)
-		return exit, err, r
+		return exit, r, err
 	}
 	c := program.Contain{Build: action, Dockerfile: "docker/Dockerfile", Args: []string{"a  b", "$HOME"}}
-	exit, err, r := try(c)
+	exit, r, err := try(c)
 	if exit != 4 || err != nil || r.Text(program.Stdout) != "a  b $HOME\nDockerfile\nentry.sh\nsecret-not\n" || !strings.Contains(r.Text(program.System), "building as 0") {
 		t.Errorf("exit %d, %v: %s", exit, err, r)
 	}
 	c.Args = nil
-	exit, err, r = try(c)
+	exit, r, err = try(c)
 	if exit != 4 || err != nil || !strings.HasPrefix(r.Text(program.Stdout), "default\n") || strings.Contains(r.String(), "Building") {
 		t.Errorf("again: exit %d, %v: %s", exit, err, r)
 	}
 	put("docker/Dockerfile", "FROM "+busybox+"\nRUN echo no such luck; false\n")
-	if _, err, r = try(c); fault.CodeOf(err) != executor.CodeBuild || !strings.Contains(r.Text(program.System), "no such luck") {
+	if _, r, err = try(c); fault.CodeOf(err) != executor.CodeBuild || !strings.Contains(r.Text(program.System), "no such luck") {
 		t.Errorf("a build that fails: %v\n%s", err, r)
 	}
 	put("docker/Dockerfile", "FROM "+busybox+"\nRUN sleep 1000\n")

@@ -152,6 +152,13 @@ func left(t *testing.T, c *client.Client, dir string) []string {
 	for _, x := range networks.Items {
 		out = append(out, x.Name)
 	}
+	volumes, err := c.VolumeList(ctx, client.VolumeListOptions{Filters: filter})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, x := range volumes.Items {
+		out = append(out, x.Name)
+	}
 	folders, _ := filepath.Glob(dir + "*")
 	return append(out, folders...)
 }

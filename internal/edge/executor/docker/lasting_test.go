@@ -12,7 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
@@ -94,6 +96,40 @@ func TestLastingContainer(t *testing.T) {
 	exit, out, err := run(t, h, program.Exec{Argv: []string{"env"}, Env: []string{"INPUT_FETCH-DEPTH=1", "INPUT_MULTI=a\nb\n", "PATH=/bin"}})
 	if exit != 0 || err != nil || !strings.Contains(out, "INPUT_FETCH-DEPTH=1\n") || !strings.Contains(out, "INPUT_MULTI=a\nb\n\n") {
 		t.Errorf("exit %d, %v: %q", exit, err, out)
+	}
+}
+
+func TestLastingContainerOfAnotherUser(t *testing.T) {
+	b := setup(t)
+	b.SetUser(4343)
+	c := image(busybox)
+	c.Options = "--user builder"
+	h, _ := b.last(t, program.Order{Image: c})
+	p := h.Paths()
+	if err := os.WriteFile(filepath.Join(p.Private, "env"), []byte("A=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exit, out := exec1(t, h, `id -u; cat /__w/_temp/env; echo B=2 >>/__w/_temp/env; echo x >$HOME/x; echo made >made; sleep 1000 & echo $GIT_CONFIG_KEY_0`)
+	if exit != 0 || out != "4242\nA=1\nsafe.directory\n" {
+		t.Errorf("exit %d: %q", exit, out)
+	}
+	r := &executortest.Recorder{}
+	if exit, err := h.(contains).Contain(t.Context(), program.Contain{Image: busybox, Args: []string{"sh", "-c", "id -u; echo by-root >rooted"}}, r); exit != 0 || err != nil || r.Text(program.Stdout) != "0\n" {
+		t.Errorf("exit %d, %v: %s", exit, err, r)
+	}
+	for _, name := range []string{"made", "rooted"} {
+		info, err := os.Lstat(filepath.Join(p.Workspace, name))
+		if err != nil || info.Sys().(*syscall.Stat_t).Uid != 4343 {
+			t.Errorf("%s is not ours: %v, %v", name, info, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := h.Exec(ctx, program.Exec{Lines: []string{"while :; do sleep 0.1; done"}, Quiet: true}, &executortest.Recorder{}); err == nil {
+		t.Error("a step outlived its job")
+	}
+	if _, out := exec1(t, h, `ps | grep -c "[s]leep 1000"`); out != "1\n" {
+		t.Errorf("what an earlier step left running is gone: %q", out)
 	}
 }
 
