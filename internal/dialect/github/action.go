@@ -68,7 +68,7 @@ type use struct {
 	inputs environ
 	scope  *scope // of a composite action that has run
 	later  bool   // its post part is noted
-	called string // github.action where the step has no id
+	called string // github.action, the same in all its parts
 }
 
 // source is what github.action_repository and its like say of it.
@@ -107,11 +107,8 @@ type part struct {
 
 // apart runs a pre or post part as a step of its own.
 func (w *walk) apart(s *scope, u *use, title string, p part) {
-	at := w.begin(s, u.def)
+	at := w.begin(s, u.def, u)
 	at.title, at.source, at.state, at.ran = p.word+" "+title, u.source(), &u.state, &ran{}
-	if u.def.ID.Value == "" {
-		at.name = u.name(at.name)
-	}
 	vars, err := s.variables(u.def.Env, at)
 	at.env.add(&vars)
 	if err != nil {
@@ -129,7 +126,7 @@ func (w *walk) apart(s *scope, u *use, title string, p part) {
 	if !ok {
 		return
 	}
-	at.always = true
+	at.always, at.apart = true, true
 	end := w.fold(fmt.Sprintf("step-%d", at.number), at.title)
 	v := p.run(at)
 	end()
@@ -139,14 +136,6 @@ func (w *walk) apart(s *scope, u *use, title string, p part) {
 		}
 	}
 	w.settle(s, at.title, v)
-}
-
-// name keeps github.action of a step without an id the same in all its parts.
-func (u *use) name(fresh string) string {
-	if u.called == "" {
-		u.called = fresh
-	}
-	return u.called
 }
 
 // unwind runs the post parts of a scope, the last first.

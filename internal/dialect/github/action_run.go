@@ -19,10 +19,6 @@ func (w *walk) useMain(at *step, u *use) ending {
 		}
 	}
 	at.source, at.state = u.source(), &u.state
-	if u.called != "" {
-		at.name = u.called
-	}
-	u.called = at.name
 	if err := w.inputs(at, u); err != nil {
 		return w.invalid(at, err)
 	}
@@ -108,7 +104,7 @@ func (w *walk) inputs(at *step, u *use) error {
 		given[key] = true
 		if d := declared[key]; d != nil {
 			name = d.Name.Value
-			if d.DeprecationMessage.Value != "" && !at.always {
+			if d.DeprecationMessage.Value != "" && !at.apart {
 				w.caution("Input '%s' has been deprecated with message: %s", name, d.DeprecationMessage.Value)
 			}
 		}
@@ -127,7 +123,7 @@ func (w *walk) inputs(at *step, u *use) error {
 			return err
 		}
 		u.inputs.set(in.Name.Value, value)
-		if in.Required && !in.Default.Set && !at.always {
+		if in.Required && !in.Default.Set && !at.apart {
 			w.caution("Input required and not supplied: %s (%s) [%s]", in.Name.Value, u.ref, CodeInputs)
 		}
 	}
@@ -148,7 +144,7 @@ func (u *use) declared() map[string]*workflow.ActionInput {
 
 // unexpected warns of inputs that the action does not have. entryPoint and args are those of every Docker action.
 func (w *walk) unexpected(at *step, u *use, declared map[string]*workflow.ActionInput) {
-	if u.plain || at.always {
+	if u.plain || at.apart {
 		return
 	}
 	docker := strings.EqualFold(u.meta.Using.Value, "docker")

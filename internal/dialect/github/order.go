@@ -18,6 +18,8 @@ func (in Attempt) Order() (program.Order, error) {
 		Run: in.Run, Job: in.Job, ID: in.ID, Attempt: in.Attempt, Key: in.Key, Lasting: true,
 		Checkout: program.Checkout{Strategy: "empty"}, Image: image, Services: services,
 		Project: in.Occasion.Repository.Path,
+		// What a deployment starts stays, as in GitLab's (docs/decisions/0004). GitHub's machines go away with the job.
+		Outlive: in.Job.Environment != nil,
 	}
 	own := OwnOf(in.Job)
 	if own == nil {

@@ -131,11 +131,12 @@ func (w *walk) do(a program.Action) program.Outcome {
 		return program.Outcome{Failure: program.Canceled, Message: "the job's program was given up"}
 	}
 	o := w.last
-	if _, exec := a.(program.Exec); exec {
-		return o
-	}
-	if _, contain := a.(program.Contain); !contain && o.Failure == program.Canceled {
-		w.cancel(o)
+	switch a.(type) {
+	case program.Exec, program.Contain: // may have a time of their own
+	default:
+		if o.Failure == program.Canceled || o.Failure == program.ExecutionTimeout {
+			w.cancel(o)
+		}
 	}
 	return o
 }
@@ -154,7 +155,7 @@ func (w *walk) fail(f program.Failure, message string, exit *int) {
 		w.status = failure
 	}
 	if w.result.Failure == "" {
-		w.result.Failure, w.result.Message, w.result.Exit = f, message, exit
+		w.result.Failure, w.result.Message, w.result.Exit = f, w.redact(message), exit
 	}
 }
 
@@ -197,6 +198,7 @@ const maxNotes = 5_000
 func (w *walk) note(notes ...program.Note) {
 	for _, n := range notes {
 		if len(w.result.Notes) < maxNotes {
+			n.Title, n.Message = w.redact(n.Title), w.redact(n.Message)
 			w.result.Notes = append(w.result.Notes, n)
 		}
 	}
@@ -226,7 +228,7 @@ func (w *walk) secret(text string) bool {
 	return false
 }
 
-// redact puts *** in the place of what is hidden: a step's title also goes where no log hides it.
+// redact puts *** in the place of what is hidden: titles, notes and summaries also go where no log hides it.
 func (w *walk) redact(text string) string {
 	for _, m := range w.masks {
 		text = strings.ReplaceAll(text, m, "***")
@@ -253,7 +255,7 @@ func (w *walk) finish() {
 			if w.Job.Environment != nil {
 				name = w.Job.Environment.Name
 			}
-			w.result.Links = append(w.result.Links, program.Link{Label: strings.TrimSpace("environment " + name), URL: url})
+			w.result.Links = append(w.result.Links, program.Link{Label: strings.TrimSpace("environment " + name), URL: w.redact(url)})
 		}
 	}
 }

@@ -25,6 +25,7 @@ type step struct {
 	ran    *ran
 	limit  time.Duration
 	spent  time.Duration // by the steps of a composite action
+	apart  bool          // it is the pre or post part of an action
 	always bool          // it also runs after a cancel
 }
 
@@ -51,7 +52,7 @@ func (w *walk) steps() {
 
 // step runs one step where its condition holds, and notes how it went. use is the action that it uses, nil for run.
 func (w *walk) step(s *scope, def *workflow.Step, u *use) {
-	at := w.begin(s, def)
+	at := w.begin(s, def, u)
 	s.remember(def.ID.Value, at.ran)
 	vars, err := s.variables(def.Env, at)
 	at.own = vars
@@ -85,11 +86,18 @@ func (w *walk) step(s *scope, def *workflow.Step, u *use) {
 }
 
 // begin numbers a step and gives it the variables that it starts from.
-func (w *walk) begin(s *scope, def *workflow.Step) *step {
+func (w *walk) begin(s *scope, def *workflow.Step, u *use) *step {
 	w.numbers++
 	at := &step{def: def, scope: s, number: w.numbers, env: w.env.clone(), state: &environ{}, ran: &ran{}}
 	at.env.add(&s.env)
-	at.name = w.named(def)
+	if u != nil && u.called != "" {
+		at.name = u.called
+	} else {
+		at.name = w.named(def)
+	}
+	if u != nil {
+		u.called = at.name
+	}
 	at.title = plainTitle(def)
 	return at
 }

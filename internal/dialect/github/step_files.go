@@ -136,7 +136,7 @@ func (w *walk) summary(found program.FoundFile) {
 	case w.shown >= command.MaxSummaries:
 	default:
 		w.shown++
-		w.result.Summary += string(found.Content)
+		w.result.Summary += w.redact(string(found.Content))
 		if w.result.Summary[len(w.result.Summary)-1] != '\n' {
 			w.result.Summary += "\n"
 		}
@@ -158,11 +158,11 @@ func (w *walk) prepend(folders ...string) {
 
 // heard takes over what a step said in its output.
 func (w *walk) heard(at *step, said *command.Said, v ending) ending {
+	w.masks = append(w.masks, said.Masks...)
 	w.note(said.Notes...)
 	if said.Lost > 0 {
 		w.warn("%d more annotations of this step are not kept", said.Lost)
 	}
-	w.masks = append(w.masks, said.Masks...)
 	for _, p := range said.Outputs {
 		at.ran.outputs.set(p.Name, p.Value)
 	}
