@@ -19,14 +19,17 @@ type Script struct {
 	at func(offset int) fault.Place
 }
 
-// At is the place in the workflow of a line and a column (in characters) of the script, both from 1. The place of the
-// script stands for what is outside of it.
+// At is the place in the workflow of a line and a column (in characters) of the script, both from 1. What is before or
+// behind the script is at its begin or end.
 func (s Script) At(line, column int) fault.Place {
+	if line < 1 || s.Text == "" {
+		return s.Place
+	}
 	offset := 0
 	for n := 1; n < line; n++ {
 		i := strings.IndexByte(s.Text[offset:], '\n')
-		if i < 0 {
-			return s.Place
+		if i < 0 || offset+i+1 == len(s.Text) {
+			return s.at(len(strings.TrimRight(s.Text, "\n")))
 		}
 		offset += i + 1
 	}
@@ -36,10 +39,7 @@ func (s Script) At(line, column int) fault.Place {
 			return s.at(offset + i)
 		}
 	}
-	if line < 1 || rest == "" {
-		return s.Place
-	}
-	return s.at(offset + len(rest) - 1)
+	return s.at(offset + len(rest))
 }
 
 // Scripts are the scripts of a workflow in their order. text is the text of the file.
