@@ -23,6 +23,11 @@ type Plan struct {
 	Cancel    *AutoCancel `json:"auto_cancel,omitempty"`
 	Why       *Decision   `json:"why,omitempty"`       // the workflow rule that let the pipeline be created
 	Workflows []Workflow  `json:"workflows,omitempty"` // GitHub: the workflows that the event triggers
+	// Whole says that the plan is that of the file and of no event: every job is in it, with its Rules, and texts are as
+	// written. Such a plan is for translating the file; it is not to be run.
+	Whole  bool    `json:"whole,omitempty"`
+	Rules  []Rule  `json:"rules,omitempty"`  // of a whole file: GitLab's workflow:rules
+	Inputs []Input `json:"inputs,omitempty"` // of a whole file: GitLab's variables that are prefilled
 }
 
 // Workflow is one of the files that make up a plan, where a dialect has several that know nothing of each other.
@@ -33,6 +38,8 @@ type Workflow struct {
 	Group *Group      `json:"group,omitempty"` // held by the workflow from its first job to its last
 	Place fault.Place `json:"place"`
 	Why   Decision    `json:"why,omitzero"` // what of its triggers let it run
+	// Triggers are the events that start it, where the plan is that of a whole file.
+	Triggers []Trigger `json:"triggers,omitempty"`
 }
 
 // Source is a file that the plan was read from.
@@ -141,6 +148,11 @@ type Job struct {
 	// Strategy binds the legs of a matrix together; nil where a leg is a job like any other.
 	Strategy *Strategy `json:"strategy,omitempty"`
 
+	// Rules and Computed are filled in the plan of a whole file (Plan.Whole): the clauses as written, and the keys whose
+	// values it cannot hold.
+	Rules    []Rule    `json:"rules,omitempty"`
+	Computed []Written `json:"computed,omitempty"`
+
 	// Own is the dialect's: what its program needs beyond this model. Opaque to everyone else.
 	Own any `json:"-"`
 	// Late is set where the job is not yet concrete: when it becomes ready the dialect binds it (house.md 3).
@@ -151,6 +163,7 @@ type Job struct {
 type Need struct {
 	Job       string `json:"job"` // ID in the same plan
 	Artifacts bool   `json:"artifacts"`
+	Optional  bool   `json:"optional,omitempty"` // in the plan of a whole file: that job may be left out
 }
 
 // Allow says which failures do not fail the pipeline.
@@ -203,6 +216,9 @@ type Late struct {
 	Wait    bool   `json:"wait,omitempty"` // the job ends with what it was bound to (strategy: depend), not at once
 	Mirror  bool   `json:"mirror,omitempty"`
 	Payload any    `json:"payload,omitempty"`
+	// Like is of "self" with an unclear condition: the nearest of the plain states, for people and translations. "" where
+	// there is none.
+	Like When `json:"like,omitempty"`
 }
 
 // Job finds a job by its ID, or nil.

@@ -100,14 +100,17 @@ type Report struct {
 
 // Cache is a set of files kept between runs.
 type Cache struct {
-	Key          string      `json:"key"` // may hold variables; key:files are already digested into it
-	FallbackKeys []string    `json:"fallback_keys,omitempty"`
-	Paths        []string    `json:"paths,omitempty"`
-	Untracked    bool        `json:"untracked,omitempty"`
-	When         When        `json:"when,omitempty"`   // on_success (default), on_failure, always
-	Policy       string      `json:"policy,omitempty"` // pull-push (default), pull, push; may hold variables
-	Unprotect    bool        `json:"unprotect,omitempty"`
-	Place        fault.Place `json:"place"`
+	Key          string   `json:"key"` // may hold variables; key:files are already digested into it
+	FallbackKeys []string `json:"fallback_keys,omitempty"`
+	Paths        []string `json:"paths,omitempty"`
+	Untracked    bool     `json:"untracked,omitempty"`
+	When         When     `json:"when,omitempty"`   // on_success (default), on_failure, always
+	Policy       string   `json:"policy,omitempty"` // pull-push (default), pull, push; may hold variables
+	Unprotect    bool     `json:"unprotect,omitempty"`
+	// Files are those whose digest is in Key, where the dialect tells them apart (GitLab's cache:key:files). In the plan of
+	// a whole file Key is the prefix alone then.
+	Files []string    `json:"files,omitempty"`
+	Place fault.Place `json:"place"`
 }
 
 // Release is what a job publishes when it succeeds.
