@@ -3,6 +3,7 @@ package github
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
@@ -21,7 +22,7 @@ func (w *walk) prepare() bool {
 	}
 	w.used = uses
 	for _, u := range uses {
-		if u == nil || u.ready || u.ref.local {
+		if u == nil || u.ready || u.ref.local || w.never(u.def) {
 			continue
 		}
 		if v := w.bring(u); v.status != success {
@@ -39,6 +40,25 @@ func (w *walk) prepare() bool {
 	return true
 }
 
+// settled are the contexts that stay as they are while a job runs.
+var settled = []string{"github", "needs", "strategy", "matrix", "vars", "inputs", "runner"}
+
+// never reports whether a step's condition is known to hold in no case: what it uses is not needed then. GitHub, which has
+// all actions at hand, brings them in anyway.
+func (w *walk) never(def *workflow.Step) bool {
+	if def.If == nil || def.If.Cond == nil {
+		return false
+	}
+	uses := def.If.Cond.Uses()
+	if uses.Function("hashFiles") || slices.ContainsFunc(uses.Contexts, func(c string) bool { return !slices.Contains(settled, c) }) {
+		return false
+	}
+	return !slices.ContainsFunc([]status{success, failure, cancelled}, func(s status) bool {
+		ok, err := w.top.holds(def.If, nil, both(s))
+		return ok || err != nil
+	})
+}
+
 // bring brings an action in, and what it uses of other repositories.
 func (w *walk) bring(u *use) ending {
 	ask := w.question(u)
@@ -46,7 +66,7 @@ func (w *walk) bring(u *use) ending {
 	o, known := w.resolved[key]
 	if !known || ask.Repository == "" {
 		if ask.Repository != "" {
-			w.say("Download action repository '%s'", strings.TrimSuffix(ask.Repository+"/"+ask.Path, "/")+"@"+ask.Ref)
+			w.say("Prepare the action %s", strings.TrimSuffix(ask.Repository+"/"+ask.Path, "/")+"@"+ask.Ref)
 		}
 		if o = w.do(ask); o.Failure != "" {
 			message := o.Message

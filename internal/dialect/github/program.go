@@ -126,7 +126,7 @@ func (w *walk) run(yield func(program.Action) bool) {
 
 // do carries out an action and returns how it went.
 func (w *walk) do(a program.Action) program.Outcome {
-	if w.gone || !w.yield(a) {
+	if w.gone || w.yield == nil || !w.yield(a) {
 		w.gone = true
 		return program.Outcome{Failure: program.Canceled, Message: "the job's program was given up"}
 	}
