@@ -27,7 +27,11 @@ const maxJobs = 100_000
 func Compile(ctx context.Context, in Input) (*plan.Plan, fault.Faults) {
 	c := newCompiler(&in)
 	p := &plan.Plan{Dialect: "github", File: Folder}
-	if c.open() {
+	switch {
+	case !c.open():
+	case in.All:
+		c.wholes(ctx, p)
+	default:
 		c.workflows(ctx, p)
 	}
 	return p, c.faults.Sorted()

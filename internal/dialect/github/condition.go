@@ -63,6 +63,7 @@ func (s standing) funcs() map[string]func([]expr.Value) (expr.Value, error) {
 type ruling struct {
 	when plan.When
 	late bool
+	like plan.When // of a late one: the nearest state of the plan, "" for none (plan.Late.Like)
 	why  plan.Decision
 }
 
@@ -80,7 +81,7 @@ func (c *compiler) condition(s *scene) ruling {
 		case s.known && !s.standing.success:
 			v.when = plan.Never
 		case !s.known && !s.knot.exact():
-			v.late, v.when = true, plan.Always
+			v.late, v.when, v.like = true, plan.Always, plan.OnSuccess
 		}
 		v.why.When = v.when
 		return v
@@ -96,7 +97,7 @@ func (c *compiler) condition(s *scene) ruling {
 			v.when = plan.OnSuccess // else there is nothing to ask
 		}
 	default:
-		v.when, v.late = c.everywhere(s)
+		v.when, v.late, v.like = c.everywhere(s)
 	}
 	v.why.When = v.when
 	return v
@@ -134,7 +135,7 @@ func (c *compiler) ask(s *scene, in standing) plan.When {
 
 // everywhere evaluates a condition that reads no results in all worlds. What the engine's states say less exactly than
 // GitHub waits until the needs are done.
-func (c *compiler) everywhere(s *scene) (plan.When, bool) {
+func (c *compiler) everywhere(s *scene) (when plan.When, late bool, like plan.When) {
 	var yes [len(worlds)]bool
 	for i, w := range worlds {
 		yes[i] = c.ask(s, w) != plan.Never
@@ -144,19 +145,27 @@ func (c *compiler) everywhere(s *scene) (plan.When, bool) {
 	}
 	switch yes {
 	case [...]bool{false, false, false, false, false}:
-		return plan.Never, false
+		return plan.Never, false, ""
 	case [...]bool{true, true, true, true, true}:
-		return plan.Always, false
+		return plan.Always, false, ""
 	case [...]bool{true, false, false, false, false}:
 		if s.knot.exact() {
-			return plan.OnSuccess, false
+			return plan.OnSuccess, false, ""
 		}
+		like = plan.OnSuccess
 	case [...]bool{false, true, false, false, true}:
 		if s.knot.sole() {
-			return plan.OnFailure, false
+			return plan.OnFailure, false, ""
 		}
+		like = plan.OnFailure
+	case [...]bool{true, false, false, true, false}: // also where something before it was skipped
+		like = plan.OnSuccess
+	case [...]bool{true, true, false, true, false}: // whatever happened, unless the run was canceled
+		like = plan.Always
+	case [...]bool{false, true, false, false, false}:
+		like = plan.OnFailure
 	}
-	return plan.Always, true
+	return plan.Always, true, like
 }
 
 // values are what the condition read, for `sluice explain`.

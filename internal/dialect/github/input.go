@@ -51,6 +51,9 @@ type Input struct {
 	// AnyEvent says that the user named a file and no event: a workflow that the event does not trigger is run by an
 	// event that does.
 	AnyEvent bool
+	// All asks for the plan of the whole files, which decides nothing by the event: every job with its condition as written
+	// (plan.Plan.Whole). It is for translating a workflow, not for running it.
+	All      bool
 	Files    Files
 	Source   Source
 	Project  Project

@@ -217,7 +217,7 @@ func (c *compiler) leg(s *scene, v ruling, l leg) (j *plan.Job, left *plan.Exclu
 	c.details(s, j, env, late)
 	c.steps(s, j)
 	if len(later) > 0 {
-		j.Late = &plan.Late{Kind: "self", Payload: &Late{Why: strings.Join(later, ", ")}}
+		j.Late = &plan.Late{Kind: "self", Payload: &Late{Why: strings.Join(later, ", ")}, Like: v.like}
 		OwnOf(j).late = lateSelf
 	}
 	return j, nil

@@ -28,6 +28,9 @@ type Input struct {
 	Inputs   *yamlx.Node // values of the pipeline's inputs (config.Given); nil: none
 	// ChangedSince says that the caller named what to compare with, so that rules:changes compares for every event.
 	ChangedSince bool
+	// All asks for the plan of the whole file, which decides nothing by the event: every job with its rules as written
+	// (plan.Plan.Whole). It is for translating a file, not for running it.
+	All bool
 
 	parents parentage
 	// artifact reads a file that a job of the parent pipeline left behind.
@@ -49,7 +52,12 @@ func Compile(ctx context.Context, in Input) (*plan.Plan, fault.Faults) {
 		return nil, faults.Sorted()
 	}
 	c := newCompiler(&in, file, faults)
-	p := c.compile(ctx)
+	var p *plan.Plan
+	if in.All {
+		p = c.whole()
+	} else {
+		p = c.compile(ctx)
+	}
 	for _, f := range loaded.Files {
 		p.Sources = append(p.Sources, plan.Source{Kind: f.Kind, Name: f.Name, Digest: digest(f.Content), Place: f.At})
 	}

@@ -128,7 +128,7 @@ func (c *compiler) setNeeds(s *seed, needs *keyword.Needs, wants []wanted) {
 	s.job.Graph = true
 	for _, w := range wants {
 		if w.seed.job != nil {
-			s.job.Needs = append(s.job.Needs, plan.Need{Job: w.seed.job.ID, Artifacts: w.need.Artifacts})
+			s.job.Needs = append(s.job.Needs, plan.Need{Job: w.seed.job.ID, Artifacts: w.need.Artifacts, Optional: c.in.All && w.need.Optional})
 			continue
 		}
 		if w.need.Optional {
