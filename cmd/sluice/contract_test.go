@@ -31,7 +31,7 @@ type told struct {
 	Stream       string            `json:"stream"`
 	Stage        string            `json:"stage"`
 	ID           string            `json:"id"`
-	Matrix       map[string]string `json:"matrix"`
+	Matrix       map[string]any    `json:"matrix"`
 	Attempt      int               `json:"attempt"`
 }
 
@@ -448,7 +448,8 @@ func TestContractInvalid(t *testing.T) {
 		{"an unknown flag", "-- .gitlab-ci.yml --\nok:\n  script: touch ran\n", "--nope", []string{"--nope"}},
 		{"no pipeline", "-- README --\n", ".gitlab-ci.yml", nil},
 		{"a pipeline without jobs", "-- .gitlab-ci.yml --\nok:\n  script: touch ran\n  rules: [{when: never}]\n", "", nil},
-		{"GitHub workflows only", "-- .github/workflows/a.yml --\non: push\n", "GitHub", nil},
+		{"a workflow without jobs", "-- .github/workflows/a.yml --\non: push\n", ".github/workflows/a.yml:1:1", nil},
+		{"two dialects", "-- .gitlab-ci.yml --\nok:\n  script: touch ran\n-- .github/workflows/a.yml --\non: push\njobs: {a: {runs-on: x, steps: [{run: touch ran}]}}\n", "--dialect", nil},
 		{"a Jenkinsfile only", "-- Jenkinsfile --\nnode {}\n", "Jenkinsfile", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
