@@ -81,7 +81,7 @@ func TestProgramsEndWhateverHappens(t *testing.T) {
 		p := github.NewProgram(s.in)
 		var last program.Outcome
 		var open []string
-		canceled := false
+		canceled, refused := false, 0
 		for n := 0; ; n++ {
 			if n > 1000 {
 				r.Fatal("the program does not end")
@@ -101,8 +101,12 @@ func TestProgramsEndWhateverHappens(t *testing.T) {
 				}
 			case program.Exec:
 				untouched(r, a.Env)
-				if canceled && !a.Always {
-					r.Fatalf("%s runs after a cancel", a.Step)
+				if canceled && !a.Always { // an agent starts nothing then; the cancel may have come within the step
+					if refused++; refused > 1 {
+						r.Fatalf("%s is asked for after a cancel:\n%s", a.Step, s.out.String())
+					}
+					last = program.Outcome{Failure: program.Canceled, Message: "refused"}
+					continue
 				}
 			}
 			last = s.do(a)
