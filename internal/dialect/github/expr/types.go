@@ -254,7 +254,7 @@ func jobType() Type {
 	t.Props["check_run_id"] = TNumber
 	t.Props["container"] = textsType("id network")
 	service := textsType("id network")
-	service.Props["ports"] = TMap(TString)
+	service.Props["ports"] = TAny // by number or text: ports[5432], as the documentation writes it, and ports['5432']
 	t.Props["services"] = TMap(service)
 	return t
 }

@@ -130,7 +130,7 @@ func near(name string, names []string) string {
 			return n
 		}
 	}
-	if len(name) < 3 {
+	if len(name) < 4 {
 		return "" // everything short is near
 	}
 	return fault.Nearest(strings.ToLower(name), names)

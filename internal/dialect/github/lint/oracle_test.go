@@ -101,8 +101,13 @@ func ours(t *testing.T, q question) (fault.Faults, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, faults := workflow.Read(filepath.ToSlash(rel), text)
-	in := lint.Input{File: f, Text: text, Files: disk(q.Root), Config: config(t, q)}
+	in := lint.Input{Text: text, Files: disk(q.Root), Config: config(t, q)}
+	var faults fault.Faults
+	if strings.HasPrefix(filepath.Base(rel), "action.") {
+		in.Action, faults = workflow.ReadAction(filepath.ToSlash(rel), text)
+	} else {
+		in.File, faults = workflow.Read(filepath.ToSlash(rel), text)
+	}
 	return append(faults, lint.Check(t.Context(), in)...), text
 }
 
@@ -138,6 +143,7 @@ type extent struct {
 // extents finds them.
 func extents(file string, text []byte) extent {
 	out := extent{map[int]int{}, map[int]int{}}
+	raw := strings.Split(string(text), "\n")
 	var faults fault.List
 	var visit func(n *yamlx.Node) int
 	visit = func(n *yamlx.Node) int {
@@ -151,7 +157,7 @@ func extents(file string, text []byte) extent {
 			last = max(last, end)
 		}
 		if n.Kind == yamlx.Scalar && n.Style == yamlx.Block {
-			last += strings.Count(n.Value, "\n") + 1
+			last = blockEnd(raw, last)
 			out.scalars[n.Place.Line] = last
 		}
 		return last
@@ -162,6 +168,24 @@ func extents(file string, text []byte) extent {
 		}
 	}
 	return out
+}
+
+// blockEnd is the last line of a block that begins at a line: those after it that are empty or indented like the first.
+func blockEnd(raw []string, line int) int {
+	indent := -1
+	for ; line < len(raw); line++ {
+		text := strings.TrimLeft(raw[line], " ")
+		if text == "" {
+			continue
+		}
+		if indent < 0 {
+			indent = len(raw[line]) - len(text)
+		}
+		if len(raw[line])-len(text) < indent {
+			break
+		}
+	}
+	return line
 }
 
 // moved are findings that are told below the key where actionlint tells them: at what is wrong.
@@ -176,6 +200,14 @@ var except = []struct{ file, message, why string }{
 	{"", `invalid timezone "UTC"`, "UTC is a name of the IANA database"},
 	{"", `"names" section must be sequence`, "GitHub's schema takes one text, too"},
 	{"err/workflow_call_event.yaml", `"input0"|unexpected key "unknown" for "secrets"`, "of a key that is written twice only the last is read; the second is told"},
+	{"context.txtar/good-09.yml", "property access of object", "GitHub's pages write ports[5432]"},
+	{"input.txtar/good-docker.yml", "is not defined in action", "every Docker action takes args and entrypoint"},
+	{"input.txtar/good-whole.yml", "", "GitHub's schema takes an expression for with as a whole"},
+	{"kind.txtar/good-runs-on-group.yml", "must be string or array", "GitHub's schema takes {group, labels} from an expression, too"},
+	{"label.txtar/good-06.yml", "is unknown", "labels of a group are those of its own runners"},
+	{"matrix.txtar/good-whole.yml", "array<string>", "a value of the matrix is one item of the list"},
+	{"outputs.txtar/good-needs-1.yml", "TAG", "properties have no case"},
+	{"uses.txtar/good-dollar.yml", "ref is missing", "$/ is the repository at the running commit; actionlint does not know it yet"},
 }
 
 // more are findings of ours in files that actionlint holds for good, with the reason.
@@ -271,14 +303,15 @@ func repository(t *testing.T, project string) string {
 // actionlint counts bytes from the start of an expression, and not at all in texts of several lines, where it tells the
 // first line; here the very character is told. Such a text counts as one line.
 func TestFindsWhatActionlintFinds(t *testing.T) {
-	found := compare(t, corpus(t, "err", "examples", "ok", "projects"))
+	found := compare(t, corpus(t, "err", "examples", "ok", "projects"), true)
 	if found < 700 {
 		t.Errorf("only %d findings of actionlint were compared", found)
 	}
 }
 
-// compare asks both about files and returns how many findings of actionlint were found here.
-func compare(t *testing.T, questions []question) (found int) {
+// compare asks both about files and returns how many findings of actionlint were found here. good: what has none has
+// none here.
+func compare(t *testing.T, questions []question, good bool) (found int) {
 	t.Helper()
 	for i, a := range ask(t, questions) {
 		q := questions[i]
@@ -297,7 +330,7 @@ func compare(t *testing.T, questions []question) (found int) {
 				t.Errorf("%s:%s", q.name, f)
 			}
 		}
-		if len(a.Findings) > 0 {
+		if len(a.Findings) > 0 || !good {
 			continue
 		}
 		for _, f := range mine {

@@ -155,7 +155,9 @@ func (c *checker) label(l label, group bool) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if meant := near(l.text, names); meant != "" {
+	if strings.HasPrefix(lower, "linux-") {
+		f.WithHint("did you mean ubuntu-%s?", lower[len("linux-"):])
+	} else if meant := near(l.text, names); meant != "" {
 		f.WithHint("did you mean %s?", meant)
 	} else {
 		f.WithHint("list labels of runners of your own in .github/actionlint.yaml: self-hosted-runner: {labels: [%s]}", l.text)
