@@ -1,6 +1,7 @@
 package github
 
 import (
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -33,17 +34,27 @@ func (w *walk) execute(at *step, argv, env []string, exits string) ending {
 	return w.told(at, lens, w.verdictFor(at, o, exits))
 }
 
+// oldNode is the oldest line of Node.js that runs actions of newer lines: what it lacks, few of them use.
+const oldNode = 16
+
 // nodePath finds a Node.js that is at least as new as using asks for. Actions for Node 12 and 16 run on what there is, as
-// on GitHub.
+// on GitHub; those for a line that is newer than all of the machine's run on the newest of these, with a word about it.
 func (w *walk) nodePath(using, who string) (string, ending) {
 	wanted := ">=" + strings.TrimPrefix(strings.ToLower(using), "node")
-	if n, err := strconv.Atoi(strings.TrimPrefix(strings.ToLower(using), "node")); err == nil && n < 20 {
+	n, err := strconv.Atoi(strings.TrimPrefix(strings.ToLower(using), "node"))
+	if err == nil && n < 20 {
 		wanted = ">=12"
 	}
 	if bin := w.nodes[wanted]; bin != "" {
 		return bin, fine
 	}
 	o := w.do(program.Find{Tool: "node", Version: wanted})
+	if o.Failure == program.UnmetPrerequisites && n > oldNode {
+		if other := w.do(program.Find{Tool: "node", Version: fmt.Sprint(">=", oldNode)}); other.Failure == "" && len(other.Values) > 1 {
+			o = other
+			w.warn("%s asks for %s and runs on Node.js %s, the newest of this machine [%s]", who, using, o.Values[0], CodeNode)
+		}
+	}
 	if o.Failure != "" || len(o.Values) < 2 {
 		w.complain("%s runs on %s: %s [%s]", who, using, first(o.Message, "there is no Node.js"), CodeNode)
 		return "", broken(program.UnmetPrerequisites, "%s needs %s: %s", who, using, first(o.Message, "there is no Node.js"))

@@ -49,7 +49,7 @@ var programDocs = []fault.Doc{
 	{Code: CodeDepth, Summary: "composite actions use each other more than ten deep", Page: "Metadata syntax reference, runs.steps[*].uses", Text: "GitHub allows ten levels. An action that uses itself never ends."},
 	{
 		Code: CodeNode, Summary: "the Node.js that an action needs is not on this machine", Page: "Metadata syntax reference, runs.using",
-		Text: "JavaScript actions run on this machine's node, which must be at least as new as the action's `using: nodeNN` says. Install Node.js, or put a newer one first in PATH.",
+		Text: "JavaScript actions run on this machine's node: the newest that is found, which should be at least as new as the action's `using: nodeNN` says. An older one, from Node.js 16 on, is taken with a warning. Install Node.js, or put a newer one in PATH.",
 	},
 	{Code: CodeInputs, Summary: "a step gives an action inputs that it does not have, or lacks one that it must have", Page: "Metadata syntax reference, inputs", Text: "GitHub warns and goes on. Names are compared without regard to case."},
 	{Code: CodeLocalPre, Summary: "the pre part of a local action does not run", Page: "Metadata syntax reference, runs.pre", Text: "A local action is read when its step's turn comes, so nothing of it can run before."},

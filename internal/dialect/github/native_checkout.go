@@ -1,6 +1,7 @@
 package github
 
 import (
+	"encoding/base64"
 	"fmt"
 	"path"
 	"strconv"
@@ -26,22 +27,24 @@ func runCheckout(c *call) ending {
 	if strings.EqualFold(repository, own) {
 		repository = ""
 	}
-	if c.atOpen() {
+	f, err := c.fetch(repository)
+	if err != nil {
+		return c.error(CodeCheckout, broken(program.ConfigurationFailed, "%v", err))
+	}
+	if f.Filled = c.atOpen(); f.Filled {
 		c.opened = true
 		c.say("The work tree of %s is in the workspace", own)
 		c.output("ref", c.github.Get("ref").Text())
 		c.output("commit", c.github.Get("sha").Text())
-		return fine
 	}
-	f, err := c.fetch(repository)
-	if err != nil {
-		return c.error(CodeCheckout, broken(program.ConfigurationFailed, "%v", err))
+	if f.Persist {
+		c.mask(base64.StdEncoding.EncodeToString([]byte("x-access-token:" + f.Token))) // as git keeps it
 	}
 	o := c.do(f)
 	if o.Failure != "" {
 		return c.error(CodeCheckout, broken(o.Failure, "the checkout of %s failed: %s", first(repository, own), o.Message))
 	}
-	if len(o.Values) > 1 {
+	if len(o.Values) > 1 && !f.Filled {
 		c.output("commit", o.Values[0])
 		c.output("ref", first(f.Ref, o.Values[1]))
 	}
@@ -73,9 +76,8 @@ func (c *call) fetch(repository string) (program.Fetch, error) {
 		}
 		f.Depth = n
 	}
-	if f.Filter != "" {
-		f.Sparse = nil
-	}
+	// The run's own token is good for nothing but the services of the run: git has no use for it.
+	f.Persist = f.Persist && f.Token != c.Attempt.Token
 	if repository != "" && strings.Count(repository, "/") != 1 {
 		return f, fmt.Errorf("invalid repository %q: it has the form owner/repo", repository)
 	}

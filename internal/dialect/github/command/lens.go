@@ -97,8 +97,9 @@ func (l *Lens) command(c Command, text string) (seen program.Seen, done bool) {
 	if c.Name == stopCommands {
 		return l.stopAt(c, text), true
 	}
+	echoed := l.echo // before echo::on, and still at echo::off: as the runner does
 	seen = l.act(c, text)
-	if l.echo && seen.Show == "" && !quiet[c.Name] {
+	if echoed && seen.Show == "" && !quiet[c.Name] {
 		seen.Show = text
 	}
 	return seen, true

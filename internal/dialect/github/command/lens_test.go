@@ -51,7 +51,7 @@ func TestLens(t *testing.T) {
 		"echo shows commands": {
 			lines: []string{"::set-output name=a::b", "::echo::on", "::set-output name=c::d", "::add-mask::secret", "::echo::off", "::set-output name=e::f", "::echo::maybe"},
 			want: "warn The `set-output` command is deprecated and will be disabled soon. Write to the file that $GITHUB_OUTPUT names instead. [SL1761]\n" +
-				"show ::echo::on\nshow ::set-output name=c::d\nshow ::add-mask::*** mask [\"secret\"]\ngone\ngone\n" +
+				"gone\nshow ::set-output name=c::d\nshow ::add-mask::*** mask [\"secret\"]\nshow ::echo::off\ngone\n" +
 				"show <31>Error: Unable to process command '::echo::maybe' successfully: echo is turned on or off, not \"maybe\" [SL1766]<0>\n",
 			failed: "SL1766",
 		},
