@@ -90,6 +90,9 @@ func (in *inference) member(n, of Node, t Type, name string) Type {
 		return p
 	}
 	f := in.warn(CodeProperty, n, "%s has no property %q", of, name)
+	if len(t.Props) > 500 {
+		return TAny // looking for the nearest would take long
+	}
 	switch near := nearest(name, t.names()); {
 	case near != "":
 		f.Hint = "did you mean " + strconv.Quote(near) + "?"

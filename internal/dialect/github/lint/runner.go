@@ -47,7 +47,10 @@ func (c *checker) runsOn(j *workflow.Job, s scope) {
 	r := j.RunsOn
 	c.text(r.Group, s)
 	var fixed []label
-	for _, t := range r.Labels {
+	for i, t := range r.Labels {
+		if i == maxLabels {
+			break
+		}
 		if single(t) != nil && len(r.Labels) == 1 && !r.Node.IsSequence() {
 			c.labelList(t, s, r)
 		} else {
@@ -164,8 +167,14 @@ func (c *checker) label(l label, group bool) {
 	}
 }
 
+// maxLabels bounds the labels of a job that are compared with each other.
+const maxLabels = 64
+
 // conflict tells labels that no runner has together.
 func (c *checker) conflict(labels []label) {
+	if len(labels) > maxLabels {
+		return
+	}
 	for i, l := range labels {
 		for _, before := range labels[:i] {
 			if !together(imageOf(before.text), imageOf(l.text)) {

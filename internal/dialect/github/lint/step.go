@@ -13,7 +13,7 @@ type walk struct {
 	job     *workflow.Job // nil in an action
 	scope   scope
 	on      system
-	known   map[string]expr.Type // steps with ids so far
+	known   map[string]expr.Type // steps with ids so far, by their ids in lower case
 	open    bool                 // a step's id is an expression: any id may exist
 	taint   tainted
 	fetched bool // an earlier step may have put files into the work tree
@@ -21,10 +21,12 @@ type walk struct {
 
 // here is the scope after the steps so far.
 func (w *walk) here() scope {
+	steps := expr.Type{Kind: expr.KnownObject, Props: w.known} // no copy: there may be thousands
 	if w.open {
-		return w.scope.with("steps", expr.TOpen(w.known, expr.StepType(nil)))
+		some := expr.StepType(nil)
+		steps.Rest = &some
 	}
-	return w.scope.with("steps", expr.TStrict(w.known))
+	return w.scope.with("steps", steps)
 }
 
 func (w *walk) all(steps []*workflow.Step) {

@@ -147,11 +147,12 @@ func (c *checker) container(x *workflow.Container, s scope, what string) {
 
 // unread tells outputs of jobs that nobody reads.
 func (c *checker) unread() {
+	cache := map[*workflow.Job]expr.Uses{}
 	for _, j := range c.in.File.Jobs {
 		if len(j.Outputs) == 0 {
 			continue
 		}
-		uses := c.readers(j)
+		uses := c.readers(j, cache)
 		for _, o := range j.Outputs {
 			if !uses.Mentions("needs", j.ID, "outputs", o.Name.Value) && !uses.Mentions("jobs", j.ID, "outputs", o.Name.Value) {
 				c.note(CodeUnread, o.Name.At(), "nobody reads the output %s of the job %s", o.Name.Value, j.ID)
@@ -161,13 +162,17 @@ func (c *checker) unread() {
 }
 
 // readers is what may read the outputs of a job: the jobs that need it, and the outputs of workflow_call.
-func (c *checker) readers(j *workflow.Job) expr.Uses {
+func (c *checker) readers(j *workflow.Job, cache map[*workflow.Job]expr.Uses) expr.Uses {
 	var uses expr.Uses
 	for _, other := range c.in.File.Jobs {
 		for _, need := range other.Needs {
-			if strings.EqualFold(need.Value, j.ID) {
-				uses = uses.With(c.usesOf(other))
+			if !strings.EqualFold(need.Value, j.ID) {
+				continue
 			}
+			if _, ok := cache[other]; !ok {
+				cache[other] = usesOf(other)
+			}
+			uses = uses.With(cache[other])
 		}
 	}
 	for i := range c.in.File.On {
@@ -181,7 +186,7 @@ func (c *checker) readers(j *workflow.Job) expr.Uses {
 }
 
 // usesOf is what the expressions of a job use, read from its YAML: every text that has ${{ }}, and every if.
-func (c *checker) usesOf(j *workflow.Job) expr.Uses {
+func usesOf(j *workflow.Job) expr.Uses {
 	var uses expr.Uses
 	visit(j.Node, func(key, value string) {
 		if t, faults := expr.ParseTemplate(value, nil); len(faults) == 0 && strings.Contains(value, "${{") {
