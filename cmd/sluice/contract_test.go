@@ -21,18 +21,18 @@ import (
 
 // told is one event.
 type told struct {
-	Type         string            `json:"type"`
-	Job          string            `json:"job"`
-	Status       string            `json:"status"`
-	Reason       string            `json:"reason"`
-	AllowFailure bool              `json:"allow_failure"`
-	ExitCode     *int              `json:"exit_code"`
-	Line         string            `json:"line"`
-	Stream       string            `json:"stream"`
-	Stage        string            `json:"stage"`
-	ID           string            `json:"id"`
-	Matrix       map[string]any    `json:"matrix"`
-	Attempt      int               `json:"attempt"`
+	Type         string         `json:"type"`
+	Job          string         `json:"job"`
+	Status       string         `json:"status"`
+	Reason       string         `json:"reason"`
+	AllowFailure bool           `json:"allow_failure"`
+	ExitCode     *int           `json:"exit_code"`
+	Line         string         `json:"line"`
+	Stream       string         `json:"stream"`
+	Stage        string         `json:"stage"`
+	ID           string         `json:"id"`
+	Matrix       map[string]any `json:"matrix"`
+	Attempt      int            `json:"attempt"`
 }
 
 // promised are the fields that each type of event may have, and those that it must.

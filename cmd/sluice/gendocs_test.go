@@ -23,7 +23,7 @@ const docsDir = "../../docs"
 // TestGeneratedPages holds the pages that are made from the program itself: the commands, the keyword table, the codes.
 // -update writes them anew.
 func TestGeneratedPages(t *testing.T) {
-	for name, text := range map[string]string{"cli.md": cliPage(), "gitlab.md": gitlabPage(), "codes.md": codesPage()} {
+	for name, text := range map[string]string{"cli.md": cliPage(), "gitlab.md": gitlabPage(), "github.md": githubPage(), "codes.md": codesPage()} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(docsDir, name)
 			if *update {
