@@ -135,7 +135,8 @@ func (l *looking) hold(i int, b []byte) error {
 	return nil
 }
 
-// end gives what is left without an end.
+// end gives what is left without an end, with one: what is said next stands on a line of its own, as in the runner's log,
+// and nothing of the line is held back as the possible beginning of a secret.
 func (l *looking) end() error {
 	for i := range l.held {
 		line := l.held[i]
@@ -143,7 +144,10 @@ func (l *looking) end() error {
 			continue
 		}
 		l.held[i] = nil
-		text := bytes.TrimSuffix(line, []byte("\r"))
+		text, whole := bytes.CutSuffix(line, []byte("\r"))
+		if !whole {
+			line = append(line, '\n')
+		}
 		if err := l.do(i, l.lens.Line(lensStreams[i], string(text)), line, true); err != nil {
 			return err
 		}
