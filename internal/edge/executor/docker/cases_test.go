@@ -32,6 +32,7 @@ type bench struct {
 
 func setup(t *testing.T) *bench {
 	t.Helper()
+	t.Parallel()
 	c := engine(t)
 	images(t, c)
 	dir := filepath.Join(t.TempDir(), "work")
@@ -133,6 +134,17 @@ func TestImages(t *testing.T) {
 			t.Errorf("got %q, said %q", out, said.Text(program.System))
 		}
 	})
+}
+
+func TestBash(t *testing.T) {
+	b := setup(t)
+	h, _ := b.open(t, program.Order{Image: image(bash)})
+	r := &executortest.Recorder{}
+	exit, err := h.Exec(t.Context(), program.Exec{Lines: []string{"echo one >&2", "exec 2>/dev/null; a=(1 2)", "echo ${a[1]}", "false | true", "echo never"}}, r)
+	want := "command \"echo one >&2\"\nstderr \"one\\n\"\ncommand \"exec 2>/dev/null; a=(1 2)\"\ncommand \"echo ${a[1]}\"\nstdout \"2\\n\"\ncommand \"false | true\"\n"
+	if exit != 1 || err != nil || h.Paths().Shell != "bash" || r.String() != want {
+		t.Errorf("exit %d, %v: %s", exit, err, r)
+	}
 }
 
 func TestServices(t *testing.T) {

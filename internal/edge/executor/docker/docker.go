@@ -181,6 +181,9 @@ func sweepImages(ctx context.Context, engine *client.Client) error {
 			continue
 		}
 		for _, name := range append(i.RepoTags, i.ID) {
+			if name == "<none>:<none>" { // so engines call an image without a name
+				continue
+			}
 			if _, err := engine.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true}); err != nil && !cerrdefs.IsConflict(err) {
 				errs = append(errs, gone(err))
 			}
