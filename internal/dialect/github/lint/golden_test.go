@@ -134,7 +134,7 @@ func TestGoldenFindsWhatActionlintFinds(t *testing.T) {
 			questions = append(questions, question{Root: root, File: file, name: filepath.Base(path) + "/" + filepath.Base(file)})
 		}
 	}
-	compare(t, questions, false) // more is found here: files that begin with bad say what
+	compare(t, questions, "") // more is found here: files that begin with bad say what
 }
 
 // lintDocs are the codes that a golden case must have: those of the package but for what needs other programs, a
