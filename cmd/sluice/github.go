@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,13 +24,13 @@ import (
 // githubDialect are the GitHub workflows of a repository.
 type githubDialect struct {
 	*pipeline
-	token string // of this run
+	token string // secrets.GITHUB_TOKEN where none is given: of the form that tools expect, good for nothing outside
 }
 
 // speak gives the pipeline the dialect that it is written in.
 func (l *pipeline) speak() {
 	if l.found.dialect == "github" {
-		l.dialect = &githubDialect{pipeline: l}
+		l.dialect = &githubDialect{pipeline: l, token: "ghs_" + rand.Text()}
 		return
 	}
 	l.dialect = gitlabDialect{l}

@@ -93,6 +93,32 @@ func TestVersionsInFiles(t *testing.T) {
 	}
 }
 
+func TestLeastVersionsInFiles(t *testing.T) {
+	engines := func(version string) string { return fmt.Sprintf(`{"engines":{"node":%q}}`, version) }
+	for _, c := range []struct{ file, text, want string }{
+		{"go.mod", "module x\n\ngo 1.24\n", ">=1.24"},
+		{"go.mod", "go 1.24\ntoolchain go1.24.3\n", ">=1.24.3"},
+		{"sub/go.work", "go 1.25rc1\n", ">=1.25rc1"},
+		{"package.json", engines("18"), ">=18"},
+		{"package.json", engines("18.x"), ">=18"},
+		{"package.json", engines("^18.2.0"), ">=18.2.0"},
+		{"package.json", engines(">= 18"), ">=18"},
+		{"package.json", engines(">=18 <20"), ""},
+		{"package.json", engines("18 || 20"), ""},
+		{"package.json", engines("lts/*"), ""},
+		{"package.json", `{"engines":{"node":"18"},"volta":{"node":"20.1.1"}}`, ""},
+		{".nvmrc", "18\n", ""},
+		{".go-version", "1.24\n", ""},
+		{".tool-versions", "golang 1.24\n", ""},
+		{".python-version", "3.9\n", ""},
+		{"pyproject.toml", "requires-python = \">=3.9\"\n", ""},
+	} {
+		if got := github.LeastIn(c.file, c.text); got != c.want {
+			t.Errorf("%s %q: %q, want %q", c.file, c.text, got, c.want)
+		}
+	}
+}
+
 // script runs a github-script with this machine's Node, in a folder without any package.
 func script(t *testing.T, text string, env ...string) (stdout, outputs string, exit int) {
 	t.Helper()

@@ -3,6 +3,7 @@ package github
 // What only tests see.
 var (
 	VersionIn    = versionIn
+	LeastIn      = leastIn
 	Words        = words
 	ScriptRunner = scriptRunner
 )

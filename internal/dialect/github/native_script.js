@@ -166,8 +166,8 @@ async function load(name) {
 }
 
 // absent stands for a package that is not here, and says so when the script uses it.
-function absent(argument, name) {
-  const why = () => new Error(`${argument} needs the npm package ${name}, which is not on this machine: install it in the repository or in a folder of NODE_PATH [SL1797]`)
+function absent(argument, name, lacks = `needs the npm package ${name}, which is not on this machine: install it in the repository or in a folder of NODE_PATH`) {
+  const why = () => new Error(`${argument} ${lacks} [SL1797]`)
   return new Proxy(function () {}, {
     get(_, property) {
       if (property === 'then' || typeof property === 'symbol') return undefined
@@ -193,7 +193,7 @@ async function client(context) {
     options.request = { retries }
   }
   const token = input('github-token')
-  const github = token ? lib.getOctokit(token, options, ...plugins) : absent('github', 'github-token')
+  const github = token ? lib.getOctokit(token, options, ...plugins) : absent('github', undefined, 'needs the input github-token, which is empty')
   return { github, getOctokit: (t, o, ...p) => lib.getOctokit(t, { ...options, ...o }, ...plugins, ...p), context: lib.context }
 }
 

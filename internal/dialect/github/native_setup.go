@@ -10,43 +10,62 @@ import (
 // tool is a tool of the machine.
 type tool struct{ version, bin, home string }
 
-// find looks for a tool. The versions are what the setup action documents; the first line is looked for where there are
-// several.
-func (c *call) find(name, version string) (tool, ending) {
-	o := c.do(program.Find{Tool: name, Version: version, Arch: c.input("architecture")})
+// asked is a version that a setup action asks for.
+type asked struct {
+	version string
+	file    string // that it is from, "" for an input
+	least   string // a range of newer versions that will do too, "" for none
+}
+
+// find looks for a tool. The versions are what the setup action documents.
+func (c *call) find(name string, a asked) (tool, ending) {
+	o := c.do(program.Find{Tool: name, Version: a.version, Arch: c.input("architecture")})
+	if o.Failure == program.UnmetPrerequisites && a.least != "" {
+		if newer := c.do(program.Find{Tool: name, Version: a.least, Arch: c.input("architecture")}); newer.Failure == "" && len(newer.Values) > 2 {
+			o = newer
+			c.notice("%s asks for %s %s, which is not on this machine; the newer %s is taken [%s]", a.file, name, a.version, o.Values[0], CodeTool)
+		}
+	}
 	if o.Failure == program.Canceled || o.Failure == program.ExecutionTimeout {
 		return tool{}, c.verdictFor(c.at, o, "")
 	}
 	if o.Failure != "" || len(o.Values) < 3 {
-		wanted := name
-		if version != "" {
-			wanted += " " + version
+		why := first(o.Message, name+" is not on this machine")
+		if a.file != "" {
+			why = "of what " + a.file + " asks for, " + why
 		}
-		return tool{}, c.error(CodeTool, broken(program.UnmetPrerequisites, "%s is not on this machine, and nothing is downloaded: %s", wanted, first(o.Message, "it was not found")))
+		return tool{}, c.error(CodeTool, broken(program.UnmetPrerequisites, "nothing is downloaded here, and %s", why))
 	}
 	return tool{version: o.Values[0], bin: o.Values[1], home: o.Values[2]}, fine
 }
 
+// notice writes a notice as GitHub's log shows it, and keeps it as a note.
+func (c *call) notice(format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	c.note(program.Note{Level: "notice", Message: message})
+	c.say("Notice: %s", message)
+}
+
 // wanted is the version that a setup action asks for: its input, else what the file says that the other input names.
-func (c *call) wanted(tool, input, file string) (string, ending) {
+func (c *call) wanted(tool, input, file string) (asked, ending) {
 	version, from := c.input(input), c.input(file)
 	if version != "" {
 		if from != "" {
 			c.caution("Both %s and %s inputs are specified, only %s will be used.", input, file, input)
 		}
-		return version, fine
+		return asked{version: version}, fine
 	}
 	if from == "" {
-		return "", fine
+		return asked{}, fine
 	}
 	text, ok := c.read(from)
 	if !ok {
-		return "", c.error(CodeTool, broken(program.ConfigurationFailed, "The specified %s version file at: %s does not exist", tool, from))
+		return asked{}, c.error(CodeTool, broken(program.ConfigurationFailed, "The specified %s version file at: %s does not exist", tool, from))
 	}
 	if version = versionIn(tool, from, text); version == "" {
-		return "", c.error(CodeTool, broken(program.ConfigurationFailed, "no version of %s is in %s", tool, from))
+		return asked{}, c.error(CodeTool, broken(program.ConfigurationFailed, "no version of %s is in %s", tool, from))
 	}
-	return version, fine
+	return asked{version, from, leastIn(from, text)}, fine
 }
 
 // read is the text of a file in the workspace.
@@ -88,15 +107,15 @@ func (c *call) variable(name string) string {
 }
 
 // several are the versions of an input that may have one a line; the last one is what the later steps use first.
-func several(text string) []string {
-	var out []string
-	for line := range strings.SplitSeq(text, "\n") {
+func (a asked) several() []asked {
+	var out []asked
+	for line := range strings.SplitSeq(a.version, "\n") {
 		if line = strings.TrimSpace(line); line != "" {
-			out = append(out, line)
+			out = append(out, asked{line, a.file, a.least})
 		}
 	}
 	if len(out) == 0 {
-		return []string{""}
+		return []asked{a}
 	}
 	return out
 }
@@ -115,15 +134,14 @@ var setupGo = &native{
 		c.prepend(f.bin)
 		gopath := first(c.variable("GOPATH"), c.variable("HOME")+"/go")
 		c.prepend(gopath + "/bin")
-		if version != "" {
+		if version.version != "" {
 			c.walk.env.set("GOTOOLCHAIN", "local")
 		}
 		c.output("go-version", strings.TrimPrefix(f.version, "go"))
 		if c.flag("cache", true) {
 			c.ownFolders("Go")
 		}
-		c.say("Successfully set up Go version %s", first(version, f.version))
-		c.say("go version %s in %s", f.version, f.home)
+		c.say("Successfully set up Go version %s in %s", f.version, f.home)
 		return fine
 	},
 }
@@ -138,7 +156,10 @@ var setupNode = &native{
 		if bad.status != success {
 			return bad
 		}
-		f, bad := c.find("node", first(version, c.input("version")))
+		if version.version == "" {
+			version.version = c.input("version") // its name in the first versions of the action
+		}
+		f, bad := c.find("node", version)
 		if bad.status != success {
 			return bad
 		}
@@ -198,12 +219,12 @@ func runSetupPython(c *call) ending {
 	if bad.status != success {
 		return bad
 	}
-	if version == "" {
+	if version.version == "" {
 		if text, ok := c.read(".python-version"); ok {
-			version = strings.Join(versionsIn(text), "\n")
+			version = asked{version: strings.Join(versionsIn(text), "\n"), file: ".python-version"}
 		}
 	}
-	for _, v := range several(version) {
+	for _, v := range version.several() {
 		f, bad := c.find("python", v)
 		if bad.status != success {
 			return bad
@@ -261,7 +282,7 @@ func runSetupJava(c *call) ending {
 	if bad.status != success {
 		return bad
 	}
-	for _, v := range several(version) {
+	for _, v := range version.several() {
 		f, bad := c.find("java", v)
 		if bad.status != success {
 			return bad

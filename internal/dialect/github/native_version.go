@@ -41,6 +41,28 @@ func versionIn(tool, file, text string) string {
 	return lines[0]
 }
 
+// lowest is a version, or a range of those from it on that are compatible with it, without an upper bound of its own.
+var lowest = regexp.MustCompile(`^(?:\^|~>?|>=|=|v)?[ \t]*v?([0-9]+(?:\.[0-9]+){0,2}(?:(?:-|rc|beta)[0-9A-Za-z.]*)?)(?:\.[xX*]){0,2}$`)
+
+// leastIn is the range of versions that will do for a project which says in this file what it needs at least: the line go
+// of go.mod, engines of package.json. "" is for files that pin a version, and for ranges that end somewhere.
+func leastIn(file, text string) string {
+	version := ""
+	switch path.Base(file) {
+	case "go.mod", "go.work":
+		version = versionIn("go", file, text)
+	case "package.json":
+		if volta, needed := nodeVersions(text); volta == "" {
+			version = needed
+		}
+	}
+	m := lowest.FindStringSubmatch(strings.TrimSpace(version))
+	if m == nil {
+		return ""
+	}
+	return ">=" + m[1]
+}
+
 // versionsIn are the lines that are neither empty nor a comment.
 func versionsIn(text string) []string {
 	var out []string
@@ -100,13 +122,19 @@ func firstGroup(text string, patterns ...*regexp.Regexp) string {
 
 // nodeVersion is what package.json says: volta, then devEngines, then engines.
 func nodeVersion(text string) string {
+	pinned, needed := nodeVersions(text)
+	return first(pinned, needed)
+}
+
+// nodeVersions are what package.json pins for volta and what it needs.
+func nodeVersions(text string) (pinned, needed string) {
 	var p struct {
 		Volta      struct{ Node string }
 		Engines    struct{ Node string }
 		DevEngines struct{ Runtime json.RawMessage }
 	}
 	if json.Unmarshal([]byte(text), &p) != nil {
-		return ""
+		return "", ""
 	}
 	type runtime struct{ Name, Version string }
 	var many []runtime
@@ -120,5 +148,5 @@ func nodeVersion(text string) string {
 			dev = r.Version
 		}
 	}
-	return first(p.Volta.Node, dev, p.Engines.Node)
+	return p.Volta.Node, first(dev, p.Engines.Node)
 }
