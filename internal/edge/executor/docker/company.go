@@ -20,6 +20,9 @@ import (
 func (t *site) company(ctx context.Context, out program.Output) ([]service, error) {
 	var started []service
 	for i, s := range t.order.Services {
+		if s.Name == "" { // a service whose image is the empty string is not started
+			continue
+		}
 		id, err := t.startService(ctx, i, s, s.Aliases, nil, out)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,12 @@
 // Package docker runs jobs in containers of a Docker engine (Engine API 1.40 and later: docker.io 20.10, Podman's service):
-// the job's image with its entrypoint, services on a network of the job's own, the workspace brought in from this
-// machine. A step is one start of the job's container, as in GitLab's runner: when its shell ends, all that it started ends with it.
+// services on a network of the job's own, the workspace brought in from this machine.
+//
+// A container runs a job in one of two ways. GitLab's: the image's entrypoint is given our shell, a step is one start of the
+// container, and when its shell ends all that it started ends with it. GitHub's (Order.Lasting): the container waits, steps are
+// started in it beside, and it ends with the job; options, ports, volumes and health checks are those of GitHub's
+// `container` and `services`. Docker actions (Contain) run in containers of their own, beside jobs of either kind and beside
+// jobs on this machine (WithServices). Nothing here knows a workflow file, or decides what a container may do: flags of
+// `docker create` that would leave the job's network are refused, the others are the file's to choose.
 //
 // Default pull policy is if-not-present, other than GitLab's always: on a laptop an image that is there is used, so that
 // local images and work without a network do.

@@ -182,7 +182,7 @@ func TestServicesWithHealth(t *testing.T) {
 	first := web("redis", `--health-cmd "test -e /ready" --health-interval 200ms --health-retries 50`, serve...)
 	first.Env = []plan.Variable{{Name: "GREETING", Value: "hello"}}
 	first.Ports = []string{"80", "5353/udp"}
-	h, said := b.last(t, program.Order{Image: image(busybox), Services: []plan.Service{first, web("plain", "", "sleep", "1000")}, Env: []string{"GREETING=not this one"}})
+	h, said := b.last(t, program.Order{Image: image(busybox), Services: []plan.Service{first, web("plain", "", "sleep", "1000"), {Aliases: []string{"not-started"}}}, Env: []string{"GREETING=not this one"}})
 	if exit, out := exec1(t, h, "wget -q -O - http://redis/; ping -c 1 plain >/dev/null"); exit != 0 || out != "hello\n" {
 		t.Errorf("exit %d: %q\n%s", exit, out, said)
 	}
