@@ -5,6 +5,7 @@ import (
 	commands "github.com/sluice-delivery/sluice/internal/dialect/github/command"
 	workflows "github.com/sluice-delivery/sluice/internal/dialect/github/expr"
 	"github.com/sluice-delivery/sluice/internal/dialect/github/filter"
+	"github.com/sluice-delivery/sluice/internal/dialect/github/lint"
 	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/config"
@@ -38,7 +39,7 @@ func allDocs() []fault.Doc {
 	var out []fault.Doc
 	for _, some := range [][]fault.Doc{
 		docs, yamlx.Docs, config.Docs, expr.Docs, pattern.Docs, variable.Docs, keyword.Docs, gitlab.Docs,
-		workflows.Docs, filter.Docs, workflow.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
+		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
 		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs,
 	} {

@@ -169,7 +169,7 @@ func (p *pipelineFlags) named(root string) (found, error) {
 // beginning of a line and that mean nothing to GitLab together.
 func dialectOf(rel, abs string) string {
 	switch {
-	case strings.Contains("/"+rel, "/"+workflowsDir+"/"):
+	case strings.Contains("/"+rel, "/"+workflowsDir+"/"), isActionFile(rel):
 		return "github"
 	case strings.HasSuffix(rel, ".gitlab-ci.yml"):
 		return "gitlab"

@@ -11,17 +11,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
 
 func newLint(s *streams) *cobra.Command {
 	var p pipelineFlags
+	var tools scriptTools
 	var format string
 	cmd := &cobra.Command{
 		Use:   "lint [FILE]",
 		Short: "Check a pipeline file and tell every mistake with its place",
 		Long: `Check a pipeline file as the forge would, and tell every mistake at once: where it is, what is wrong and what was
-probably meant. Exit code 0 without errors (warnings are told), 2 with errors.`,
+probably meant. Of GitHub workflows all are checked, and the repository's own actions too; their scripts are looked at
+by shellcheck and pyflakes where those are installed. Exit code 0 without errors (warnings are told), 2 with errors.`,
 		Example: `  sluice lint
+  sluice lint .github/workflows/ci.yml
   sluice lint .gitlab-ci.yml --format github
   sluice lint --event merge_request --format sarif > lint.sarif`,
 		Args: args(0, 1),
@@ -33,26 +37,36 @@ probably meant. Exit code 0 without errors (warnings are told), 2 with errors.`,
 			if !ok {
 				return fault.New(codeUsage, "--format %s is not text, json, sarif or github", format)
 			}
-			return s.lint(cmd, &p, write)
+			return s.lint(cmd, &p, tools, write)
 		},
 	}
 	p.register(cmd)
+	tools.register(cmd)
 	cmd.Flags().StringVar(&format, "format", "text", "text, json, sarif or github")
 	return cmd
 }
 
 // lint compiles for the occasion and writes what was found. A pipeline that the event leaves empty is no mistake.
-func (s *streams) lint(cmd *cobra.Command, p *pipelineFlags, write lintFormat) error {
+func (s *streams) lint(cmd *cobra.Command, p *pipelineFlags, tools scriptTools, write lintFormat) error {
 	l, err := p.open(cmd.Context())
 	if err != nil {
 		return err
 	}
 	s.hide(l)
-	pl, found := l.compile(cmd.Context())
+	var pl *plan.Plan
+	var found fault.Faults
+	if !isActionFile(l.file) {
+		pl, found = l.compile(cmd.Context())
+	}
 	for i, f := range found {
 		if l.idle(f.Code) {
 			note := *f
 			found[i] = note.WithSeverity(fault.Note)
+		}
+	}
+	if d, ok := l.dialect.(*githubDialect); ok {
+		if found, err = d.lint(cmd.Context(), found, tools); err != nil {
+			return err
 		}
 	}
 	if err := write(s.out, found, l.repo.Root); err != nil {
@@ -61,7 +75,10 @@ func (s *streams) lint(cmd *cobra.Command, p *pipelineFlags, write lintFormat) e
 	if found.HasErrors() {
 		return &exitError{code: exitUsage}
 	}
-	if pl != nil && len(pl.Jobs) > 0 {
+	switch {
+	case pl == nil:
+		fmt.Fprintf(s.err, "%s is valid\n", l.file)
+	case len(pl.Jobs) > 0:
 		fmt.Fprintf(s.err, "%s is valid: %s for this event, %d left out by rules\n", l.file, counted(len(pl.Jobs), "job"), len(pl.Excluded))
 	}
 	return nil
