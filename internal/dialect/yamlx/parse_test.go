@@ -94,3 +94,17 @@ func show(b *strings.Builder, n *yamlx.Node, indent string) {
 		fmt.Fprintf(b, "%s%s %q %s\n", tag, types[n.Type], n.Text(), at)
 	}
 }
+
+func TestUnusedAnchorsAreToldWhereTheyAreAskedFor(t *testing.T) {
+	text := "a: &used 1\nb: *used\nc: &lost {d: &lost2 2}\n"
+	for severity, want := range map[fault.Severity]string{
+		"":            "",
+		fault.Warning: "f:3:4: warning: no alias names the anchor &lost [SL1013] - remove it\nf:3:14: warning: no alias names the anchor &lost2 [SL1013] - remove it",
+	} {
+		var faults fault.List
+		yamlx.Parse([]byte(text), yamlx.Options{File: "f", Unused: severity}, &faults)
+		if got := faults.Sorted().Error(); got != want {
+			t.Errorf("%q\n got %s\nwant %s", severity, got, want)
+		}
+	}
+}
