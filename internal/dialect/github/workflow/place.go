@@ -14,7 +14,11 @@ type source struct {
 	file  string
 	raw   []byte
 	lines []int // offset of each line's first byte; made when first asked for
+	marks []int // how many characters begin before each stretch of the text; see stretch
 }
+
+// stretch is how many bytes of the text are looked at to find a column, however long the line is.
+const stretch = 1 << 10
 
 // Places says, for a file and its text, where each byte of a scalar's value stands in it. n is a node of that very file.
 func Places(file string, text []byte) func(n *yamlx.Node) func(offset int) fault.Place {
@@ -40,7 +44,39 @@ func (s *source) at(n *yamlx.Node) func(int) fault.Place {
 func (s *source) place(offset int) fault.Place {
 	s.split()
 	line := sort.SearchInts(s.lines, offset+1) - 1
-	return fault.Place{File: s.file, Line: line + 1, Column: utf8.RuneCount(s.raw[s.lines[line]:offset]) + 1}
+	return fault.Place{File: s.file, Line: line + 1, Column: s.before(offset) - s.before(s.lines[line]) + 1}
+}
+
+// before is how many characters begin before an offset.
+func (s *source) before(offset int) int {
+	i := offset / stretch
+	return s.marks[i] + starts(s.raw[i*stretch:offset])
+}
+
+// starts is how many characters begin in a piece of text.
+func starts(text []byte) (n int) {
+	for _, c := range text {
+		if utf8.RuneStart(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// column is the offset of a column of a line, at most the end of the text.
+func (s *source) column(line, column int) int {
+	count := s.before(s.lines[line]) + column - 1 // of the characters before it
+	i := max(sort.SearchInts(s.marks, count+1)-1, 0)
+	pos, seen := i*stretch, s.marks[i]
+	for ; pos < len(s.raw); pos++ {
+		if utf8.RuneStart(s.raw[pos]) {
+			if seen == count {
+				break
+			}
+			seen++
+		}
+	}
+	return pos
 }
 
 func (s *source) split() {
@@ -55,6 +91,10 @@ func (s *source) split() {
 			continue
 		}
 		i++
+	}
+	s.marks = append(s.marks, 0)
+	for i := stretch; i <= len(s.raw); i += stretch {
+		s.marks = append(s.marks, s.marks[len(s.marks)-1]+starts(s.raw[i-stretch:i]))
 	}
 }
 
@@ -119,11 +159,7 @@ func (t *tracer) begin(at fault.Place) bool {
 	if at.Line < 1 || at.Line > len(t.lines) {
 		return false
 	}
-	t.pos = t.lines[at.Line-1]
-	for range at.Column - 1 {
-		_, size := utf8.DecodeRune(t.raw[min(t.pos, len(t.raw)):])
-		t.pos += size
-	}
+	t.pos = t.column(at.Line-1, at.Column)
 	for t.pos < len(t.raw) && (t.raw[t.pos] == '&' || t.raw[t.pos] == '!') {
 		for t.pos < len(t.raw) && !t.blank() && t.lineBreak(t.pos) == 0 {
 			t.pos++

@@ -86,3 +86,27 @@ func write(style string, lines []string) string {
 	}
 	return style + indent + strings.Join(lines, indent)
 }
+
+// A line of a megabyte is not walked through for every place in it, and columns count characters on it too.
+func TestPlacesOnALongLine(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("on: {push: {branches: [")
+	for range 5000 {
+		text.WriteString("'é**', 'main?',")
+	}
+	text.WriteString("'ünï[']}}\njobs: {a: {runs-on: x, steps: [{run: x}]}}\n")
+	_, faults := workflow.Read("a.yml", []byte(text.String()))
+	line, _, _ := strings.Cut(text.String(), "\n")
+	for _, f := range faults {
+		if f.Place.Line != 1 || f.Place.Column < 1 || f.Place.Column > utf8.RuneCountInString(line)+1 {
+			t.Fatalf("%v", f)
+		}
+	}
+	if len(faults) == 0 {
+		t.Fatal("the pattern that does not end is not told")
+	}
+	last := faults[len(faults)-1]
+	if got := string([]rune(line)[last.Place.Column-1:]); !strings.HasPrefix(got, "[']") {
+		t.Errorf("%v is placed at %.20q", last, got)
+	}
+}

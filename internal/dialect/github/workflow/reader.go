@@ -8,8 +8,9 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 )
 
-// MaxValues bounds the values of a file with its aliases followed. GitHub reads 50,000.
-const MaxValues = 1_000_000
+// MaxValues bounds the values of a file with its aliases followed, and so the memory that reading it takes (about 300
+// bytes each). GitHub reads 50,000.
+const MaxValues = 250_000
 
 // maxTold bounds the faults of one file.
 const maxTold = 1000
