@@ -68,8 +68,12 @@ func excerpt(w io.Writer, lines [][]byte, at fault.Place) {
 	if at.Line > len(lines) {
 		return
 	}
+	const widest = 200 // characters
+	if len(lines[at.Line-1]) > widest*utf8.UTFMax {
+		return // not worth the look, which many faults of one line would take many times
+	}
 	line := printable(strings.TrimRight(string(lines[at.Line-1]), "\r"))
-	if utf8.RuneCountInString(line) > 200 {
+	if utf8.RuneCountInString(line) > widest {
 		return
 	}
 	number := fmt.Sprint(at.Line)
