@@ -310,7 +310,7 @@ func asksNeeds(st *workflow.Strategy) bool {
 		return true
 	}
 	for _, r := range m.Rows {
-		if asks(r.Expr, "needs") {
+		if asks(r.Name, "needs") || asks(r.Expr, "needs") {
 			return true
 		}
 		for _, n := range r.Values {

@@ -197,11 +197,19 @@ func (c *compiler) grid(id string, m *workflow.Matrix, env *expr.Env) (Grid, boo
 		return c.gridOf(id, m.Place, v)
 	}
 	for _, row := range m.Rows {
-		values, fine := c.list(row.Expr, row.Values, env, "the values of "+row.Name.Value)
-		if fine && len(values) == 0 {
-			fine = c.mistake(CodeMatrix, row.Name.At(), "Matrix vector '%s' does not contain any values", row.Name.Value)
+		name, fine := c.text(row.Name, env)
+		if fine && g.has(name) {
+			fine = c.mistake(CodeMatrix, row.Name.At(), "the matrix of job %q has the variable '%s' twice", id, name)
 		}
-		g.Rows, ok = append(g.Rows, GridRow{row.Name.Value, values}), ok && fine
+		if !fine {
+			ok = false
+			continue
+		}
+		values, fine := c.list(row.Expr, row.Values, env, "the values of "+name)
+		if fine && len(values) == 0 {
+			fine = c.mistake(CodeMatrix, row.Name.At(), "Matrix vector '%s' does not contain any values", name)
+		}
+		g.Rows, ok = append(g.Rows, GridRow{name, values}), ok && fine
 	}
 	for _, part := range []struct {
 		name string

@@ -80,7 +80,9 @@ func (s *scope) context(name string, at *step) (expr.Value, error) {
 		if at != nil {
 			return at.env.value(), nil
 		}
-		return w.env.value(), nil
+		env := w.env.clone()
+		env.add(&s.env)
+		return env.value(), nil
 	case "vars":
 		return w.own.Frame.Vars, nil
 	case "job":

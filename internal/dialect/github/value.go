@@ -31,23 +31,14 @@ func nodeValue(n *yamlx.Node, env *expr.Env) (expr.Value, error) {
 	case n == nil:
 		return expr.Null(), nil
 	case n.Kind == yamlx.Sequence:
-		items := make([]expr.Value, len(n.Items))
-		for i, item := range n.Items {
-			v, err := nodeValue(item, env)
-			if err != nil {
-				return v, err
-			}
-			items[i] = v
-		}
-		return expr.Array(items...), nil
+		items, err := nodeItems(n.Items, env)
+		return expr.Array(items...), err
 	case n.Kind == yamlx.Mapping:
 		b := &expr.ObjectBuilder{}
 		for _, p := range n.Pairs {
-			v, err := nodeValue(p.Value, env)
-			if err != nil {
-				return v, err
+			if err := setPair(b, p, env); err != nil {
+				return expr.Null(), err
 			}
-			b.Set(p.Key.Value, v)
 		}
 		return b.Value(), nil
 	}
@@ -60,6 +51,52 @@ func nodeValue(n *yamlx.Node, env *expr.Env) (expr.Value, error) {
 	default:
 		return t.Value(env)
 	}
+}
+
+// nodeItems are the values of a list. The items of a list that an expression gives in place of an item stand in its place,
+// as GitHub's runner unravels them (TemplateUnraveler); a list that is written out stays a list.
+func nodeItems(nodes []*yamlx.Node, env *expr.Env) ([]expr.Value, error) {
+	out := make([]expr.Value, 0, len(nodes))
+	for _, n := range nodes {
+		v, err := nodeValue(n, env)
+		if err != nil {
+			return nil, err
+		}
+		if n.Kind == yamlx.Scalar && v.Kind() == expr.KindArray {
+			out = append(out, v.Items()...)
+			continue
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// setPair sets an entry of a mapping: its name may be an expression, and ${{ insert }} sets all entries of its value.
+func setPair(b *expr.ObjectBuilder, p yamlx.Pair, env *expr.Env) error {
+	v, err := nodeValue(p.Value, env)
+	if err != nil {
+		return err
+	}
+	if workflow.Inserts(p.Key) {
+		if v.Kind() != expr.KindObject && !v.IsNull() {
+			return fault.At(CodeMatrix, p.Key.Place, "insert takes an object, not %s", described(v))
+		}
+		for _, entry := range v.Pairs() {
+			b.Set(entry.Key, entry.Value)
+		}
+		return nil
+	}
+	t, faults := templateOf(p.Key)
+	switch {
+	case faults != nil:
+		return faults[0]
+	case t == nil:
+		b.Set(p.Key.Value, v)
+		return nil
+	}
+	name, err := t.Text(env)
+	b.Set(name, v)
+	return err
 }
 
 // templateOf is the template of a scalar deep in a value, which the model keeps as YAML; nil without expressions.
@@ -87,11 +124,11 @@ func mentions(n *yamlx.Node, context string) bool {
 		}
 	}
 	for _, p := range n.Pairs {
-		if mentions(p.Value, context) {
+		if mentions(p.Key, context) || mentions(p.Value, context) {
 			return true
 		}
 	}
-	if n.Kind != yamlx.Scalar {
+	if n.Kind != yamlx.Scalar || workflow.Inserts(n) {
 		return false
 	}
 	t, _ := templateOf(n)
@@ -116,12 +153,12 @@ func (c *compiler) list(from workflow.Text, nodes []*yamlx.Node, env *expr.Env, 
 		return v.Items(), true
 	}
 	out := make([]expr.Value, 0, len(nodes))
-	for _, n := range nodes {
-		v, err := nodeValue(n, env)
+	for i, n := range nodes {
+		items, err := nodeItems(nodes[i:i+1], env)
 		if err != nil {
 			return nil, c.fail(n.At(), err)
 		}
-		out = append(out, v)
+		out = append(out, items...)
 	}
 	return out, true
 }

@@ -209,7 +209,7 @@ func dynamicStrategy(st *workflow.Strategy) string {
 	if m := st.Matrix; m != nil {
 		texts = append(texts, m.Expr)
 		for _, r := range m.Rows {
-			texts, nodes = append(texts, r.Expr), append(nodes, r.Values...)
+			texts, nodes = append(texts, r.Name, r.Expr), append(nodes, r.Values...)
 		}
 		for _, part := range []*workflow.Combinations{m.Include, m.Exclude} {
 			if part != nil {

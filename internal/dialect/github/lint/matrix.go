@@ -86,6 +86,11 @@ func (c *checker) matrix(m *workflow.Matrix, s scope) expr.Type {
 	for i := range m.Rows {
 		row := &m.Rows[i]
 		c.repeated(row)
+		if row.Name.Dynamic() {
+			c.row(row, s)
+			out.Rest = &expr.TAny
+			continue
+		}
 		out.Props[strings.ToLower(row.Name.Value)] = c.row(row, s)
 	}
 	if x := m.Exclude; x != nil {
@@ -103,7 +108,11 @@ func (c *checker) matrix(m *workflow.Matrix, s scope) expr.Type {
 		return included(out, item(c.kind(m.Include.Expr, s, "include", expr.KnownArray)))
 	}
 	for _, n := range m.Include.Items {
-		if t := c.value(n, s); t.Kind == expr.KnownObject || t.Kind == expr.KnownNothing {
+		t := c.value(n, s)
+		if n.Kind == yamlx.Scalar && t.Kind == expr.KnownArray { // its items stand in its place
+			t = item(t)
+		}
+		if t.Kind == expr.KnownObject || t.Kind == expr.KnownNothing {
 			out = included(out, t)
 		}
 	}
@@ -121,6 +130,9 @@ func (c *checker) items(nodes []*yamlx.Node, s scope) expr.Type {
 	out := expr.TAny
 	for i, n := range nodes {
 		t := c.value(n, s)
+		if n.Kind == yamlx.Scalar && t.Kind == expr.KnownArray { // its items stand in its place
+			t = item(t)
+		}
 		if i > 0 {
 			t = expr.Merge(out, t)
 		}
@@ -135,11 +147,20 @@ func (c *checker) value(n *yamlx.Node, s scope) expr.Type {
 	case yamlx.Sequence:
 		return expr.TArray(c.items(n.Items, s))
 	case yamlx.Mapping:
-		props := map[string]expr.Type{}
+		props, open := map[string]expr.Type{}, false
 		for _, p := range n.Pairs {
+			if strings.Contains(p.Key.Value, "${{") {
+				c.value(p.Value, s)
+				open = true
+				continue
+			}
 			props[p.Key.Value] = c.value(p.Value, s)
 		}
-		return expr.TStrict(props)
+		out := expr.TStrict(props)
+		if open {
+			out.Rest = &expr.TAny
+		}
+		return out
 	}
 	switch n.Type {
 	case yamlx.Null:

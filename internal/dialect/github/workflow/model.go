@@ -206,7 +206,7 @@ type Matrix struct {
 	Place   fault.Place
 }
 
-// Row is one variable of a matrix. Expr is set where its values are one expression; else Values are any YAML, whose
+// Row is one variable of a matrix, whose name may be an expression. Expr is set where its values are one expression; else Values are any YAML, whose
 // scalars may hold expressions.
 type Row struct {
 	Name   Text

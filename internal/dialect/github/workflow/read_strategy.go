@@ -42,8 +42,12 @@ func (r *reader) matrix(n, key *yamlx.Node) *Matrix {
 		return m
 	}
 	for _, p := range n.Pairs {
-		name, ok := r.name(p.Key, "matrix")
-		if !ok {
+		var name Text
+		if strings.Contains(p.Key.Value, open) && !Inserts(p.Key) {
+			name = r.template(p.Key, strategyPath)
+		} else if plain, ok := r.name(p.Key, "matrix"); ok {
+			name = plain
+		} else {
 			continue
 		}
 		switch name.Value {
@@ -87,6 +91,13 @@ func (r *reader) row(name Text, n *yamlx.Node) Row {
 	return row
 }
 
+// Inserts reports whether a key is ${{ insert }}: the entries of its value stand in its place.
+func Inserts(key *yamlx.Node) bool {
+	inner, ok := strings.CutPrefix(strings.TrimSpace(key.Value), open)
+	inner, ended := strings.CutSuffix(inner, "}}")
+	return ok && ended && strings.TrimSpace(inner) == "insert"
+}
+
 // any checks the expressions in a value of any kind.
 func (r *reader) any(n *yamlx.Node) {
 	switch n.Kind {
@@ -99,6 +110,9 @@ func (r *reader) any(n *yamlx.Node) {
 		for _, p := range n.Pairs {
 			if p.Key.Value == "<<" && p.Key.Style == yamlx.Plain {
 				r.merge(p.Key)
+			}
+			if !Inserts(p.Key) {
+				r.any(p.Key)
 			}
 			r.any(p.Value)
 		}
@@ -152,11 +166,17 @@ func (r *reader) excluded(m *Matrix) {
 	names := make([]string, len(m.Rows))
 	rows := make(map[string]*Row, len(m.Rows))
 	for i := range m.Rows {
+		if m.Rows[i].Name.Dynamic() {
+			return
+		}
 		names[i] = m.Rows[i].Name.Value
 		rows[strings.ToLower(names[i])] = &m.Rows[i]
 	}
 	for _, item := range m.Exclude.Items {
 		for _, p := range item.Pairs {
+			if strings.Contains(p.Key.Value, open) {
+				continue
+			}
 			row := rows[strings.ToLower(p.Key.Value)]
 			if row == nil {
 				f := r.mistake(CodeMatrix, p.Key.Place, "exclude names %q, which is no variable of the matrix", p.Key.Value)
@@ -168,6 +188,11 @@ func (r *reader) excluded(m *Matrix) {
 			r.neverThere(row, p.Value)
 		}
 	}
+}
+
+// spliced reports whether an expression may put more than one value, or none, in the place of one.
+func (row *Row) spliced() bool {
+	return slices.ContainsFunc(row.Values, func(n *yamlx.Node) bool { return n.Kind == yamlx.Scalar && strings.Contains(n.Value, open) })
 }
 
 // neverThere tells a value of exclude that the variable does not have: it excludes nothing.
@@ -231,7 +256,7 @@ func (r *reader) matrixSize(m *Matrix) {
 	}
 	product := min(len(m.Rows), 1)
 	for _, row := range m.Rows {
-		if row.Expr.Set {
+		if row.Expr.Set || row.spliced() {
 			return
 		}
 		if product *= len(row.Values); product > MaxMatrix {
