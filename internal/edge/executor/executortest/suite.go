@@ -70,7 +70,7 @@ func (Source) Objects() []string { return nil }
 func (h *Harness) Open(t *testing.T, change func(*program.Order)) program.Host {
 	t.Helper()
 	o := program.Order{
-		Run: cmp.Or(h.Run, "test"), Job: &plan.Job{}, ID: "1", Attempt: 1, Image: h.Image, Env: h.Env, Key: key(t), Project: "group/project",
+		Run: cmp.Or(h.Run, "test"), Job: &plan.Job{}, ID: "1", Attempt: 1, Image: h.Image, Env: h.Env, Key: key(t), Project: "group/project", Lasting: h.Lasting,
 	}
 	if change != nil {
 		change(&o)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/executor/script"
@@ -27,6 +29,11 @@ type host struct {
 	folder  *executor.Folder
 	scripts int
 	closed  bool
+	// Of a job whose steps may leave something running (program.Order.Lasting): the shells of steps that did, and what
+	// reads the output that nobody hears any more, so that who writes it can go on.
+	leaders []int
+	unheard []*os.File
+	readers sync.WaitGroup
 }
 
 // Paths are the same for us and for the job.
@@ -185,5 +192,27 @@ func (h *host) Close(ctx context.Context, keep bool) error {
 		return nil
 	}
 	h.closed = true
-	return errors.Join(h.end(ctx), h.folder.Release(keep, !h.order.Outlive))
+	err := h.end(ctx)
+	for _, f := range h.unheard {
+		_ = f.Close()
+	}
+	h.readers.Wait()
+	return errors.Join(err, h.folder.Release(keep, !h.order.Outlive))
+}
+
+// leave lets what a step started run on until the job's end. Its output is read and goes nowhere.
+func (h *host) leave(r *run) {
+	if !r.process.groupLives() && r.pipes[0] < 0 && r.pipes[1] < 0 {
+		return
+	}
+	h.leaders = append(h.leaders, r.process.pid)
+	for i, fd := range r.pipes {
+		if fd < 0 {
+			continue
+		}
+		file := os.NewFile(uintptr(fd), "output")
+		r.pipes[i] = -1
+		h.unheard = append(h.unheard, file)
+		h.readers.Go(func() { _, _ = io.Copy(io.Discard, file) })
+	}
 }

@@ -99,9 +99,20 @@ func (p *process) close() {
 
 func reapOrphans() {}
 
-func (h *host) attend()                   {}
-func (h *host) end(context.Context) error { return nil }
-func (h *host) ask(p *process)            { p.signal(unix.SIGTERM) }
+func (h *host) attend() {}
+
+// end ends what steps left running.
+func (h *host) end(context.Context) error {
+	var errs []error
+	for _, leader := range h.leaders {
+		errs = append(errs, h.finish(&process{pid: leader}, false))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *process) groupLives() bool { return !errors.Is(unix.Kill(-p.pid, 0), unix.ESRCH) }
+
+func (h *host) ask(p *process) { p.signal(unix.SIGTERM) }
 
 func (h *host) finish(p *process, hurry bool) error {
 	until := time.Now().Add(min(h.x.c.Grace, time.Second))

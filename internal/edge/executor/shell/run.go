@@ -106,7 +106,12 @@ func (r *run) wait(ctx context.Context, limit time.Duration) (int, error) {
 	r.buf = getBuffer()
 	status := r.follow(ctx)
 	r.drain()
-	left := r.h.finish(r.process, r.stop != nil)
+	var left error
+	if r.h.order.Lasting && r.stop == nil {
+		r.h.leave(r)
+	} else {
+		left = r.h.finish(r.process, r.stop != nil)
+	}
 	if err := r.order.End(); r.writeErr == nil {
 		r.writeErr = err
 	}

@@ -22,12 +22,19 @@ import (
 // env has what keeps bash from looking the user up, as a step has it.
 var env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "SHELL=/bin/sh", "USER=me", "LOGNAME=me"}
 
+// TestContract holds the executor to the contract, as GitLab's jobs want it and as GitHub's do, whose steps may leave
+// something running for the steps after them.
 func TestContract(t *testing.T) {
+	t.Run("each step ends all", func(t *testing.T) { contract(t, false) })
+	t.Run("the job ends all", func(t *testing.T) { contract(t, true) })
+}
+
+func contract(t *testing.T, lasting bool) {
 	executortest.Run(t, func(t *testing.T) *executortest.Harness {
 		dir := filepath.Join(t.TempDir(), "work")
 		x := shell.New(shell.Config{Dir: dir, Source: executortest.Source{}, Grace: 300 * time.Millisecond})
 		return &executortest.Harness{
-			Executor: x, Shell: "bash", Env: env, Adds: []string{"SLUICE_JOB_COOKIE", "GIT_CEILING_DIRECTORIES"},
+			Executor: x, Shell: "bash", Env: env, Lasting: lasting, Adds: []string{"SLUICE_JOB_COOKIE", "GIT_CEILING_DIRECTORIES"},
 			Left: func(t *testing.T) []string {
 				if err := x.Close(context.Background()); err != nil {
 					t.Error(err)

@@ -158,16 +158,17 @@ func (h *host) alone() bool {
 }
 
 // left lists the processes of a host: those of the shell's session, those with the host's cookie, what descends from them, and
-// orphans that can be no other's. leader is the shell's pid. A host that may be outlived only claims the session.
-func (h *host) left(leader int) []proc {
+// orphans that can be no other's. leaders are pids of shells. A host that may be outlived only claims their sessions, and
+// so does one whose steps may leave something running, as long as it is open.
+func (h *host) left(leaders ...int) []proc {
 	all := processes()
 	mine := map[int]bool{}
 	alone := h.alone()
 	for _, p := range all {
 		switch {
-		case p.session == leader || p.group == leader:
+		case slices.Contains(leaders, p.session) || slices.Contains(leaders, p.group):
 			mine[p.pid] = true
-		case h.order.Outlive || p.session == self().session || p.started < self().started:
+		case h.order.Outlive || h.order.Lasting && !h.closed || p.session == self().session || p.started < self().started:
 		case p.cookie() == h.cookie:
 			mine[p.pid] = true
 		case alone && p.parent == os.Getpid() && p.orphaned() && masterless(p.cookie()):
@@ -232,7 +233,7 @@ func (h *host) finish(p *process, hurry bool) error {
 	} else if h.order.Outlive {
 		h.settle(p)
 	}
-	return h.clear(p.pid, limit)
+	return h.clear(limit, p.pid)
 }
 
 // settle gives what a deployment started last the time to take a session of its own: `setsid daemon &` as the last line is
@@ -261,11 +262,11 @@ func (h *host) hasOrphans(leader int) bool {
 }
 
 // clear ends the processes that are left: SIGTERM, at most limit of patience, SIGKILL until none is there.
-func (h *host) clear(leader int, limit time.Duration) error {
+func (h *host) clear(limit time.Duration, leaders ...int) error {
 	until := time.Now().Add(limit)
 	var refused []proc
 	for round := 0; ; round++ {
-		left := h.left(leader)
+		left := h.left(leaders...)
 		refused = refused[:0]
 		for _, p := range left {
 			if p.state == 'Z' {
@@ -322,8 +323,16 @@ func leftBehind(list []proc) error {
 // end is the last look of a host that closes.
 func (h *host) end(context.Context) error {
 	var err error
-	if !h.order.Outlive && h.hasOrphans(-1) {
-		err = h.clear(-1, min(h.x.c.Grace, time.Second))
+	// A number is given to no new process while a session or group is called by it: where there is a process of it again,
+	// nothing of the step is left.
+	leaders := slices.DeleteFunc(slices.Clone(h.leaders), func(pid int) bool { _, again := readProc(pid); return again })
+	if len(leaders) > 0 || !h.order.Outlive && h.hasOrphans(-1) {
+		for _, pid := range leaders {
+			if h.order.Outlive {
+				h.settle(&process{pid: pid})
+			}
+		}
+		err = h.clear(min(h.x.c.Grace, time.Second), leaders...)
 	}
 	open.Lock()
 	delete(open.hosts, h)
