@@ -2,6 +2,7 @@ package github
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ var (
 		main:   (*call).download,
 	}
 )
+
+// direct are the versions of download-artifact that treat one ID as they treat a name.
+var direct = regexp.MustCompile(`^v?([5-9]|[1-9][0-9]+)(\.|$)`)
 
 // publish is what an upload keeps, with the defaults of its inputs.
 func (c *call) publish(name string, paths []string) (program.Publish, error) {
@@ -125,6 +129,8 @@ func (c *call) download() ending {
 			in.IDs = append(in.IDs, id)
 		}
 	}
+	// Since version 5 a single artifact is put into the folder itself also where it is named by its ID.
+	in.Merge = in.Merge || len(in.IDs) == 1 && direct.MatchString(c.u.ref.ref)
 	switch {
 	case in.Name != "" && len(in.IDs) > 0:
 		return c.error(CodeArtifact, broken(program.ConfigurationFailed, "Inputs 'name' and 'artifact-ids' cannot be used together. Please specify only one."))

@@ -31,7 +31,9 @@ var (
 			if bad.status != success {
 				return bad
 			}
-			c.saveCache(key, paths)
+			if !c.saveCache(key, paths) {
+				c.caution("Cache save failed.")
+			}
 			return fine
 		},
 	}
@@ -135,17 +137,22 @@ func (c *call) saveLater() ending {
 	return fine
 }
 
-// saveCache keeps files under a key. That it cannot is no failure, as on GitHub.
-func (c *call) saveCache(key string, paths []string) {
+// saveCache keeps files under a key. That it cannot is no failure, as on GitHub, where it is not even worth a warning
+// that there is a cache of the key already.
+func (c *call) saveCache(key string, paths []string) bool {
 	o := c.do(program.SaveCache{Key: key, Version: cacheVersion(paths), Once: true, Select: program.Select{Paths: paths}})
 	switch {
 	case o.Failure != "":
 		c.caution("Failed to save: %s [%s]", o.Message, CodeCacheStep)
+	case o.Text == program.NoFiles:
+		c.caution("Path Validation Error: Path(s) specified in the action for caching do(es) not exist, hence no cache is being saved. [%s]", CodeCacheStep)
 	case o.Text != "":
-		c.caution("Cache save failed. %s", o.Text)
+		c.say("Failed to save: Unable to reserve cache with key %s: %s", key, o.Text)
 	default:
 		c.say("Cache saved with key: %s", key)
+		return true
 	}
+	return false
 }
 
 // cacheVersion keeps caches of different paths apart.

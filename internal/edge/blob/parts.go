@@ -41,7 +41,7 @@ func (s *Store) SavePaths(ctx context.Context, c CachePaths) (program.Saved, err
 		return program.Saved{}, err
 	}
 	if len(parts) == 0 {
-		return program.Saved{Skipped: "no files", Unmet: c.Paths}, nil
+		return program.Saved{Skipped: program.NoFiles, Unmet: c.Paths}, nil
 	}
 	var saved program.Saved
 	fill := func(fresh string) error {

@@ -134,6 +134,32 @@ func TestCachesAreKeptOnceAndFoundByPrefix(t *testing.T) {
 	}
 }
 
+// TestACacheWhoseFoldersAreGone is of no use any more, and must not keep another one from its key.
+func TestACacheWhoseFoldersAreGone(t *testing.T) {
+	s := &blob.Store{Dir: t.TempDir()}
+	work, home := t.TempDir(), t.TempDir()
+	fill(t, work, "dep/a")
+	fill(t, home, ".cache/go/x")
+	w, ask := host(work, home), program.RestoreCache{Keys: []string{"k"}, Prefixes: []string{"k"}, Version: "v"}
+	keep(t, s, w, "k", "dep", "~/.cache/go")
+	if found, _, err := s.BringCache(t.Context(), ask, w); found != "k" || err != nil {
+		t.Fatal(found, err)
+	}
+	if err := os.RemoveAll(filepath.Join(home, ".cache")); err != nil {
+		t.Fatal(err)
+	}
+	if found, n, err := s.BringCache(t.Context(), ask, w); found != "" || n != 0 || err != nil {
+		t.Error(found, n, err)
+	}
+	fill(t, home, ".cache/go/x")
+	if saved := keep(t, s, w, "k", "dep", "~/.cache/go"); saved.Skipped != "" {
+		t.Errorf("not saved again: %s", saved.Skipped)
+	}
+	if found, _, err := s.BringCache(t.Context(), ask, w); found != "k" || err != nil {
+		t.Error(found, err)
+	}
+}
+
 func TestFilesOfClientsAreKeptOnce(t *testing.T) {
 	s := &blob.Store{Dir: t.TempDir()}
 	id := blob.CacheID{Key: "k", Version: "v"}

@@ -28,7 +28,7 @@ func (s *Store) save(ctx context.Context, dir string, meta Meta, sel program.Sel
 	l, err := list(ctx, root, rootPath, sel)
 	saved := program.Saved{Unmet: l.unmet}
 	if err != nil || len(l.files)+len(l.folders) == 0 {
-		saved.Skipped = "no files"
+		saved.Skipped = program.NoFiles
 		return saved, err
 	}
 	parent := filepath.Dir(dir)

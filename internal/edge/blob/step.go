@@ -2,6 +2,9 @@ package blob
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -46,10 +49,22 @@ func (s *Store) BringCache(ctx context.Context, a program.RestoreCache, w Where)
 			return s.RestoreCache(ctx, a.Keys, w.Paths.Workspace)
 		}
 	}
-	hit, ok, err := s.FindCache(ctx, f)
 	space := glob.Of(w.Paths, w.Home)
-	if err != nil || !ok || !hit.fits(space) {
-		return "", 0, err
+	var hit Hit
+	for {
+		var ok bool
+		if hit, ok, err = s.FindCache(ctx, f); err != nil || !ok {
+			return "", 0, err
+		}
+		if !hit.lost(space) {
+			break
+		}
+		if err := new(Swept).remove(ctx, hit.dir, hit.Meta); err != nil {
+			return "", 0, fmt.Errorf("remove the cache %q, whose folders are gone: %w", hit.Name, err)
+		}
+	}
+	if !hit.fits(space) {
+		return "", 0, nil
 	}
 	if a.Look {
 		return hit.Name, 0, nil
@@ -61,14 +76,23 @@ func (s *Store) BringCache(ctx context.Context, a program.RestoreCache, w Where)
 	return hit.Name, files, nil
 }
 
-// fits says whether a job has all the folders that the cache is of. One in a container has no home of the machine's, and
-// half a cache is none; what was left where it is must be there still.
-func (h Hit) fits(space glob.Space) bool {
-	stays := slices.ContainsFunc(space, func(m glob.Mount) bool { return m.Stays })
-	if slices.ContainsFunc(h.Left, func(path string) bool {
+// lost says whether something that the cache left where it is has gone since, as a job on this machine sees: such a cache
+// is good for nothing any more, and would keep another one from being saved under its key.
+func (h Hit) lost(space glob.Space) bool {
+	return staying(space) && slices.ContainsFunc(h.Left, func(path string) bool {
 		_, err := os.Lstat(path)
-		return !stays || err != nil
-	}) {
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
+func staying(space glob.Space) bool {
+	return slices.ContainsFunc(space, func(m glob.Mount) bool { return m.Stays })
+}
+
+// fits says whether a job has all the folders that the cache is of. One in a container has no home of the machine's, and
+// half a cache is none.
+func (h Hit) fits(space glob.Space) bool {
+	if len(h.Left) > 0 && !staying(space) {
 		return false
 	}
 	return !slices.ContainsFunc(h.Parts, func(name string) bool {

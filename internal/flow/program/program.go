@@ -165,6 +165,9 @@ type Saved struct {
 	Skipped string   // why nothing was stored, "" when it was
 }
 
+// NoFiles is what Saved.Skipped and Outcome.Text say where nothing was stored because no pattern matched.
+const NoFiles = "no files"
+
 // Failure is why something failed, in GitLab's words (CI/CD YAML syntax reference, retry:when).
 type Failure string
 
