@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/edge/executor/docker"
@@ -61,10 +62,12 @@ func (s *snapshot) discard() {
 
 // hosts are the executors of one run, and which job has which.
 type hosts struct {
-	shell  *shell.Executor
-	docker *docker.Executor
-	mode   string // shell, docker or auto
-	notes  []string
+	shell   *shell.Executor
+	docker  *docker.Executor // nil where no job wants it, or no engine answers
+	beside  *docker.Executor // of GitHub's jobs on this machine: reached when a step or a service wants a container
+	machine program.Executor // shell, with beside
+	mode    string           // shell, docker or auto
+	notes   []string
 }
 
 // newHosts finds out where the plan's jobs can run.
@@ -76,6 +79,7 @@ func newHosts(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, snap
 	pl.remarks = append(pl.remarks, tree.Notes...)
 	h := &hosts{mode: r.executor}
 	h.shell = shell.New(shell.Config{Dir: filepath.Join(snap.dir, "jobs"), Source: tree, Hurry: r.hurry})
+	h.machine = h.shell
 	why := "--executor shell"
 	if h.mode != "shell" && wantsImages(p) {
 		x := docker.New(docker.Config{Dir: filepath.Join(snap.dir, "containers"), Source: tree, Hurry: r.hurry})
@@ -86,8 +90,32 @@ func newHosts(ctx context.Context, r *runFlags, pl *pipeline, p *plan.Plan, snap
 		}
 		why = "no container engine answers"
 	}
+	if pl.found.dialect == "github" {
+		h.befriend(snap, r)
+	}
 	h.tell(p, why)
 	return h, nil
+}
+
+// befriend lets GitHub's jobs on this machine have containers beside them, as on GitHub: their services where an engine
+// answers, and Docker actions, which say themselves that none does. Nobody asks an engine that nothing wants.
+func (h *hosts) befriend(snap *snapshot, r *runFlags) {
+	if h.beside = h.docker; h.beside == nil {
+		h.beside = docker.New(docker.Config{Dir: filepath.Join(snap.dir, "containers"), Hurry: r.hurry})
+	}
+	h.machine = docker.WithServices(h.shell, h.beside)
+	if h.docker == nil {
+		h.machine = alone{h.machine}
+	}
+}
+
+// alone opens hosts without the services of their jobs: there is no engine, or --executor shell wants none.
+type alone struct{ program.Executor }
+
+// Open opens a host.
+func (a alone) Open(ctx context.Context, o program.Order, out program.Output) (program.Host, error) {
+	o.Services = nil
+	return a.Executor.Open(ctx, o, out)
 }
 
 // tell notes, once, what jobs on this machine go without.
@@ -100,7 +128,7 @@ func (h *hosts) tell(p *plan.Plan, why string) {
 		if j.Image != nil {
 			images++
 		}
-		if len(j.Services) > 0 {
+		if len(j.Services) > 0 && (h.docker == nil || h.beside == nil) {
 			services++
 		}
 	}
@@ -112,10 +140,10 @@ func (h *hosts) tell(p *plan.Plan, why string) {
 	}
 }
 
-// wantsImages reports whether a job may want a container: it names an image, or is still to be bound.
+// wantsImages reports whether a job may want a container: it names an image or services, or is still to be bound.
 func wantsImages(p *plan.Plan) bool {
 	for _, j := range p.Jobs {
-		if j.Image != nil || j.Late != nil {
+		if j.Image != nil || j.Late != nil || len(j.Services) > 0 {
 			return true
 		}
 	}
@@ -135,7 +163,7 @@ func (h *hosts) of(j *plan.Job) program.Executor {
 	if h.mode == "docker" {
 		return refuse{}
 	}
-	return h.shell
+	return h.machine
 }
 
 // refuse is the executor of jobs that have none.
@@ -151,8 +179,10 @@ func (h *hosts) close() error {
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	err := h.shell.Close(ctx)
-	if h.docker != nil {
-		err = errors.Join(err, h.docker.Close(ctx))
+	for _, x := range slices.Compact([]*docker.Executor{h.docker, h.beside}) {
+		if x != nil {
+			err = errors.Join(err, x.Close(ctx))
+		}
 	}
 	return err
 }
