@@ -1,8 +1,6 @@
 package logs
 
 import (
-	"io"
-
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/secret"
 )
@@ -132,37 +130,4 @@ func (m *Masker) copy(dst, p []byte, start, end int) []byte {
 		dst = append(dst, p[max(start-h, 0):end-h]...)
 	}
 	return dst
-}
-
-// Writer is a Masker in front of a writer. Whoever made the writer behind it closes that one.
-type Writer struct {
-	*Masker
-	to  io.Writer
-	out []byte
-}
-
-// NewWriter masks what is written before it goes on to w.
-func NewWriter(w io.Writer, mask *Mask) *Writer { return &Writer{Masker: mask.Masker(), to: w} }
-
-// Write passes on what may be shown; it reports all of p as written unless the writer behind fails.
-func (w *Writer) Write(p []byte) (int, error) {
-	w.out = w.Append(w.out[:0], p)
-	if err := w.pass(); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// Close passes on what was held back. It does not close the writer behind.
-func (w *Writer) Close() error {
-	w.out = w.Masker.Close(w.out[:0])
-	return w.pass()
-}
-
-func (w *Writer) pass() error {
-	if len(w.out) == 0 {
-		return nil
-	}
-	_, err := w.to.Write(w.out)
-	return err
 }

@@ -243,26 +243,6 @@ func TestAMaskGrowsWithoutChange(t *testing.T) {
 	}
 }
 
-func TestTheWriterPassesErrorsOn(t *testing.T) {
-	w := logs.NewWriter(brokenWriter{}, mask(t, "s3cr3t"))
-	if n, err := w.Write([]byte("text")); n != 0 || err == nil {
-		t.Errorf("got %d, %v", n, err)
-	}
-	var b bytes.Buffer
-	w = logs.NewWriter(&b, mask(t, "s3cr3t"))
-	n, err := w.Write([]byte("text s3cr"))
-	if n != 9 || err != nil || b.String() != "text " {
-		t.Errorf("got %d, %v, %q", n, err, b.String())
-	}
-	if err := w.Close(); err != nil || b.String() != "text s3cr" {
-		t.Errorf("got %v, %q", err, b.String())
-	}
-}
-
-type brokenWriter struct{}
-
-func (brokenWriter) Write([]byte) (int, error) { return 0, fmt.Errorf("broken") }
-
 // naive is the definition: every byte of every occurrence of a pattern is masked; occurrences that share a byte
 // make one mask.
 func naive(text string, patterns []string) string {

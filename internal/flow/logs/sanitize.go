@@ -70,14 +70,9 @@ func (s *Sanitizer) Close(dst []byte) []byte {
 	return dst
 }
 
-// Sanitize is the text with its colours and without all other control sequences.
-func Sanitize(text string) string { return sanitize(text, true) }
-
 // Strip is the text without control sequences and colours.
-func Strip(text string) string { return sanitize(text, false) }
-
-func sanitize(text string, colors bool) string {
-	s := Sanitizer{Colors: colors}
+func Strip(text string) string {
+	var s Sanitizer
 	return string(s.Close(s.Append(nil, []byte(text))))
 }
 
