@@ -31,8 +31,9 @@ func newDoctor(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what this machine has for running pipelines",
-		Long:  "Check what this machine has for running pipelines. Exit code 1 when something that is needed is missing.",
-		Args:  args(0, 0),
+		Long: `Check what this machine has for running pipelines; where the repository has GitHub workflows, also for their actions:
+which are missing, and whether there is a Node.js. Exit code 1 when something that is needed is missing.`,
+		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			findings := examine(cmd.Context(), dir)
 			if err := writeFindings(s, findings, asJSON); err != nil {
@@ -70,10 +71,14 @@ func writeFindings(s *streams, findings []finding, asJSON bool) error {
 func examine(ctx context.Context, dir string) []finding {
 	ctx, stop := context.WithTimeout(ctx, 20*time.Second)
 	defer stop()
-	return []finding{
-		checkGit(ctx), checkShell(), checkRepository(ctx, dir), checkEngine(ctx), checkDisk(dir), checkState(ctx, dir), checkFiles(),
-		{Name: "system", Status: "ok", Detail: fmt.Sprintf("%s/%s, %d processors, sluice %s", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), versionText())},
+	out := []finding{checkGit(ctx), checkShell(), checkRepository(ctx, dir), checkEngine(ctx)}
+	if repo, err := git.Open(ctx, dir); err == nil && len(workflowFiles(repo.Root)) > 0 {
+		out = append(out, checkNode(ctx), checkActions(ctx, dir))
 	}
+	return append(out, checkDisk(dir), checkState(ctx, dir), checkFiles(), finding{
+		Name: "system", Status: "ok",
+		Detail: fmt.Sprintf("%s/%s, %d processors, sluice %s", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), versionText()),
+	})
 }
 
 func checkGit(ctx context.Context) finding {
@@ -111,8 +116,17 @@ func checkRepository(ctx context.Context, dir string) finding {
 		f.Status, f.Detail, f.Hint = "warning", repo.Root+" is not a git repository", "rules on branches and changes see no history; `git init` makes one"
 	default:
 		f.Detail = fmt.Sprintf("%s on %s", repo.Root, orText(repo.Branch, "a detached HEAD"))
-		if _, err := os.Stat(filepath.Join(repo.Root, ".gitlab-ci.yml")); err != nil {
-			f.Status, f.Hint = "warning", "there is no .gitlab-ci.yml; `sluice init` writes a first one"
+		_, err := os.Stat(filepath.Join(repo.Root, ".gitlab-ci.yml"))
+		switch workflows := len(workflowFiles(repo.Root)); {
+		case err == nil && workflows > 0:
+			f.Detail += fmt.Sprintf(", with .gitlab-ci.yml and %s", counted(workflows, "GitHub workflow"))
+			f.Hint = "`sluice run` asks which are meant: --dialect gitlab or --dialect github"
+		case err == nil:
+			f.Detail += ", with .gitlab-ci.yml"
+		case workflows > 0:
+			f.Detail += ", with " + counted(workflows, "GitHub workflow")
+		default:
+			f.Status, f.Hint = "warning", "there is no .gitlab-ci.yml and no workflow in .github/workflows; `sluice init` writes a first pipeline"
 		}
 	}
 	return f
@@ -129,7 +143,7 @@ func checkEngine(ctx context.Context) finding {
 	f := finding{Name: "container engine", Status: "ok", Detail: "a Docker engine answers"}
 	if err := engineAnswers(ctx); err != nil {
 		f.Status, f.Detail = "warning", "no Docker engine answers: "+firstLine(err.Error())
-		f.Hint = "jobs with an image run in the shell of this machine"
+		f.Hint = "jobs with an image run in the shell of this machine, without their services; Docker actions fail"
 	}
 	return f
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-delivery/sluice/internal/dialect/github"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
@@ -19,8 +20,9 @@ func newExplain(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain JOB | CODE",
 		Short: "Say why a job is in or out of the pipeline and what it waits for, or what a code means",
-		Long: `Say why a job is in or out of the pipeline: the rule that decided, where it stands and the values it saw, what the
-job waits for, and what it would restore and save. With a code (SL1042), say what the mistake is and how to mend it.`,
+		Long: `Say why a job is in or out of the pipeline: the rule or condition that decided, where it stands and the values it saw,
+what the job waits for, and what it would restore and save; of a GitHub job also what is known only when its turn comes.
+With a code (SL1042), say what the mistake is and how to mend it.`,
 		Example: `  sluice explain deploy
   sluice explain deploy --event tag --tag v1.2.0
   sluice explain SL1201`,
@@ -84,7 +86,20 @@ func explainCode(w io.Writer, code string) error {
 
 // explainJob tells of every leg that the name stands for, and of a job of that name that was left out.
 func explainJob(w io.Writer, p *plan.Plan, name string) error {
-	found := false
+	names, found := explainIn(w, p, name, false)
+	if found {
+		return nil
+	}
+	err := fault.New(codeUsage, "the pipeline's file has no job %q", name)
+	if near := fault.Nearest(name, names); near != "" {
+		return err.WithHint("did you mean %q?", near)
+	}
+	return err.WithHint("`sluice run --list` shows the jobs")
+}
+
+// explainIn looks through a plan and through those of the workflows that its jobs call.
+func explainIn(w io.Writer, p *plan.Plan, name string, found bool) ([]string, bool) {
+	var names []string
 	for _, x := range p.Excluded {
 		if x.Name == name || strings.HasPrefix(x.Name, name+": [") {
 			if found {
@@ -104,21 +119,18 @@ func explainJob(w io.Writer, p *plan.Plan, name string) error {
 			found = true
 		}
 	}
-	if found {
-		return nil
-	}
-	var names []string
 	for _, j := range p.Jobs {
 		names = append(names, j.Name, j.Key)
+		if j.Late != nil && j.Late.Kind == "expand" && j.Late.Plan != nil {
+			var inner []string
+			inner, found = explainIn(w, j.Late.Plan, name, found)
+			names = append(names, inner...)
+		}
 	}
 	for _, x := range p.Excluded {
 		names = append(names, x.Name)
 	}
-	err := fault.New(codeUsage, "the pipeline's file has no job %q", name)
-	if near := fault.Nearest(name, names); near != "" {
-		return err.WithHint("did you mean %q?", near)
-	}
-	return err.WithHint("`sluice run --list` shows the jobs")
+	return names, found
 }
 
 func writeDecision(w io.Writer, d plan.Decision) {
@@ -130,27 +142,45 @@ func writeDecision(w io.Writer, d plan.Decision) {
 		fmt.Fprintf(w, "    %s\n", line)
 	}
 	for _, v := range d.Values {
+		name := "$" + v.Name
+		if strings.Contains(v.Name, ".") { // of a context: github.ref
+			name = v.Name
+		}
 		if v.Defined {
-			fmt.Fprintf(w, "    $%s = %q\n", v.Name, v.Value)
+			fmt.Fprintf(w, "    %s = %q\n", name, v.Value)
 		} else {
-			fmt.Fprintf(w, "    $%s is not defined\n", v.Name)
+			fmt.Fprintf(w, "    %s is not defined\n", name)
 		}
 	}
 }
 
 func writeJob(w io.Writer, p *plan.Plan, j *plan.Job) {
-	fmt.Fprintf(w, "%s is in the pipeline, in stage %s\n", j.Name, j.Stage)
+	where := ", in stage " + j.Stage
+	if j.Workflow != "" {
+		where = ", in workflow " + j.Stage
+	}
+	fmt.Fprintf(w, "%s is in the pipeline%s\n", j.Name, where)
 	if !j.Place.IsZero() {
 		fmt.Fprintf(w, "  written at %s\n", j.Place)
 	}
 	writeDecision(w, j.Why)
-	fmt.Fprintf(w, "  when: %s\n", whenWords(j))
+	if late := lateWords(j.Late); late != "" {
+		fmt.Fprintf(w, "  %s\n", late)
+	} else {
+		fmt.Fprintf(w, "  when: %s\n", whenWords(j))
+	}
 	fmt.Fprintf(w, "  waits for: %s\n", waitsFor(p, j))
 	if j.Group != nil {
-		fmt.Fprintf(w, "  one at a time with: resource group %q\n", j.Group.Name)
+		kind := "resource"
+		if j.Group.Mode == "single" {
+			kind = "concurrency"
+		}
+		fmt.Fprintf(w, "  one at a time with: %s group %q\n", kind, j.Group.Name)
 	}
 	if j.InputsAll {
 		fmt.Fprintf(w, "  takes artifacts of: all jobs of earlier stages\n")
+	} else if len(j.Inputs) > 0 && j.Workflow != "" {
+		fmt.Fprintf(w, "  sees outputs of: %s\n", strings.Join(j.Inputs, ", "))
 	} else if len(j.Inputs) > 0 {
 		fmt.Fprintf(w, "  takes artifacts of: %s\n", strings.Join(j.Inputs, ", "))
 	}
@@ -177,6 +207,28 @@ func writeJob(w io.Writer, p *plan.Plan, j *plan.Job) {
 	}
 }
 
+// lateWords say what is known of a GitHub job only when its turn comes.
+func lateWords(l *plan.Late) string {
+	if l == nil {
+		return ""
+	}
+	late, ok := l.Payload.(*github.Late)
+	switch {
+	case !ok:
+		return ""
+	case late.Uses != "":
+		return "calls: " + late.Uses
+	case l.Kind == "expand":
+		return "known when its turn comes: its matrix"
+	default:
+		words := strings.Split(late.Why, ", ")
+		if i := slices.Index(words, "if"); i >= 0 {
+			words[i] = "whether it runs"
+		}
+		return "known when its turn comes: " + strings.Join(words, ", ")
+	}
+}
+
 func whenWords(j *plan.Job) string {
 	switch j.When {
 	case plan.Delayed:
@@ -185,6 +237,8 @@ func whenWords(j *plan.Job) string {
 		return "when a person plays it (--manual " + j.Name + ")"
 	case plan.OnFailure:
 		return "when something it waits for failed"
+	case plan.Never:
+		return "never: it is skipped, since its condition is false"
 	case plan.Always:
 		return "always, whatever became of what it waits for"
 	default:

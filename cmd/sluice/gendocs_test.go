@@ -288,10 +288,22 @@ func codesPage() string {
 			fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(d.Text))
 		}
 		if d.Page != "" {
-			fmt.Fprintf(&b, "\nGitLab documentation: %s\n", d.Page)
+			fmt.Fprintf(&b, "\nSee: %s\n", seeAlso(d))
 		}
 	}
 	return b.String()
+}
+
+// seeAlso is the page of a forge's documentation, with the forge where the page does not say it.
+func seeAlso(d fault.Doc) string {
+	switch forge := d.Code[:4]; {
+	case strings.Contains(d.Page, "GitHub") || strings.Contains(d.Page, "GitLab") || strings.Contains(d.Page, "YAML 1"):
+		return d.Page
+	case forge >= "SL16" && forge <= "SL18" || forge == "SL28":
+		return "GitHub documentation, " + d.Page
+	default:
+		return "GitLab documentation, " + d.Page
+	}
 }
 
 func capital(text string) string {

@@ -43,7 +43,9 @@ func newInit(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a first .gitlab-ci.yml for what is found in the repository",
-		Args:  args(0, 0),
+		Long: `Write a first .gitlab-ci.yml for what is found in the repository. One that is there is never replaced. A repository that
+has GitHub workflows needs none: sluice run runs them as they are.`,
+		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			repo, err := git.Open(cmd.Context(), dir)
 			if err != nil {
@@ -61,7 +63,11 @@ func newInit(s *streams) *cobra.Command {
 				_, err := s.out.Write(text)
 				return err
 			}
-			return s.begin(filepath.Join(repo.Root, ".gitlab-ci.yml"), text, why)
+			next := "sluice run"
+			if len(workflowFiles(repo.Root)) > 0 {
+				next += " --dialect gitlab"
+			}
+			return s.begin(filepath.Join(repo.Root, ".gitlab-ci.yml"), text, why, next)
 		},
 	}
 	cmd.Flags().StringVarP(&dir, "directory", "C", ".", "the repository")
@@ -70,8 +76,8 @@ func newInit(s *streams) *cobra.Command {
 	return cmd
 }
 
-// begin writes the file; one that is there is never replaced.
-func (s *streams) begin(path string, text []byte, why string) error {
+// begin writes the file, and says how it is tried; one that is there is never replaced.
+func (s *streams) begin(path string, text []byte, why, next string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return fault.New(codeUsage, "%s is there already", path).WithHint("`sluice init --print` shows what would be written")
@@ -85,7 +91,7 @@ func (s *streams) begin(path string, text []byte, why string) error {
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("write the pipeline: %w", err)
 	}
-	fmt.Fprintf(s.out, "wrote %s (%s); try it with `sluice run`\n", path, why)
+	fmt.Fprintf(s.out, "wrote %s (%s); try it with `%s`\n", path, why, next)
 	return nil
 }
 

@@ -73,7 +73,7 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	}
 	defer l.hosts.close()
 	l.rec = store.Record{
-		ID: pl.occasion.RunID, Number: pl.occasion.Number, Event: string(pl.occasion.Name), Ref: refOf(pl), SHA: pl.occasion.Commit.SHA,
+		ID: pl.occasion.RunID, Number: pl.occasion.Number, Event: eventOf(pl, p), Ref: refOf(pl), SHA: pl.occasion.Commit.SHA,
 		Dirty: pl.occasion.Dirty, File: pl.file, Status: run.Running, Started: began, Owner: executor.Owner(),
 	}
 	if l.record, err = store.Create(state, l.rec); err != nil {
@@ -253,6 +253,18 @@ func refOf(pl *pipeline) string {
 		return pl.occasion.Tag
 	}
 	return pl.occasion.Branch
+}
+
+// eventOf is what people call the event of a run: as they gave it, or what a workflow that was named is run by.
+func eventOf(pl *pipeline, p *plan.Plan) string {
+	if pl.found.dialect == "github" && len(p.Workflows) == 1 {
+		for _, v := range p.Workflows[0].Why.Values {
+			if v.Name == "github.event_name" {
+				return v.Value
+			}
+		}
+	}
+	return orText(pl.occasion.Given, string(pl.occasion.Name))
 }
 
 // openShell lets a person look into a job that failed, with the environment that its script had. One at a time.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-delivery/sluice/internal/dialect/github"
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -23,6 +24,8 @@ func newPlan(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Print the compiled pipeline: what would run, in which order, and why",
+		Long: `Print the compiled pipeline: what would run, in which order, and why. Of GitHub workflows all that the event triggers,
+each with its jobs; those that it does not trigger are left out, with the reason.`,
 		Example: `  sluice plan
   sluice plan --event merge_request --target main
   sluice plan -o dot | dot -Tsvg > pipeline.svg`,
@@ -91,7 +94,7 @@ func planText(w io.Writer, p *plan.Plan) error {
 		fmt.Fprintf(&b, "%s\n", stage)
 		var lines []entry
 		for _, j := range inStage(p, stage) {
-			lines = append(lines, entry{j.Name, traits(j)})
+			lines = append(lines, entry{j.Name, setOf(j), traits(j)})
 		}
 		writeTree(&b, lines)
 	}
@@ -99,7 +102,7 @@ func planText(w io.Writer, p *plan.Plan) error {
 		fmt.Fprintf(&b, "left out\n")
 		var lines []entry
 		for _, x := range p.Excluded {
-			lines = append(lines, entry{x.Name, []string{reason(x.Why)}})
+			lines = append(lines, entry{x.Name, group(x.Name), []string{reason(x.Why)}})
 		}
 		writeTree(&b, lines)
 	}
@@ -107,10 +110,18 @@ func planText(w io.Writer, p *plan.Plan) error {
 	return err
 }
 
-// entry is a job in a listing: its name and the words behind it.
+// entry is a job in a listing: its name, what it has in common with its like, and the words behind it.
 type entry struct {
-	name  string
-	words []string
+	name, set string
+	words     []string
+}
+
+// setOf is what the legs of a matrix have in common.
+func setOf(j *plan.Job) string {
+	if j.Strategy != nil {
+		return j.Strategy.Set
+	}
+	return group(j.Name)
 }
 
 // seriesLimit is how many jobs that only differ in their numbers or matrix values have a line each.
@@ -120,7 +131,7 @@ const seriesLimit = 10
 func writeTree(b *strings.Builder, jobs []entry) {
 	for len(jobs) > 0 {
 		n := 1
-		for n < len(jobs) && group(jobs[n].name) == group(jobs[0].name) && slices.Equal(jobs[n].words, jobs[0].words) {
+		for n < len(jobs) && jobs[n].set == jobs[0].set && slices.Equal(jobs[n].words, jobs[0].words) {
 			n++
 		}
 		first := jobs[0]
@@ -199,13 +210,14 @@ func traits(j *plan.Job) []string {
 
 // starts is what a late job becomes.
 func starts(l *plan.Late) string {
+	late, ok := l.Payload.(*github.Late)
 	switch {
 	case l.Kind == "self":
 		return "decided when its turn comes"
-	case l.Kind == "expand" && l.Plan == nil:
-		return "matrix known when its turn comes"
+	case ok && late.Uses != "":
+		return "calls " + late.Uses
 	case l.Kind == "expand":
-		return "reusable workflow"
+		return "matrix known when its turn comes"
 	}
 	if c, ok := l.Payload.(*gitlab.Child); ok && c.Project+c.Upstream != "" {
 		return "pipeline of " + c.Project + c.Upstream + ", skipped here"

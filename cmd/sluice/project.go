@@ -62,7 +62,7 @@ func (p project) Changed(ctx context.Context, base string) ([]string, bool, erro
 	return p.changes.Changed(ctx, base)
 }
 
-// elsewhere finds what is outside the repository: in the folders that were given, then in the mirror, and for remote
+// elsewhere finds what a GitLab pipeline names outside of the repository: in the folders that were given, then in the mirror, and for remote
 // files on the web (config.Source).
 type elsewhere struct {
 	own    string // the repository's own path

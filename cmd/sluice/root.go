@@ -21,8 +21,8 @@ const (
 // docs explains the codes.
 var docs = []fault.Doc{
 	{Code: codeUsage, Summary: "a flag or an argument is wrong", Text: "See `sluice COMMAND --help`."},
-	{Code: codeNoFile, Summary: "no pipeline file was found", Text: "Sluice looks for .gitlab-ci.yml at the top of the repository. Name another file with --file, or begin one with `sluice init`."},
-	{Code: codeDialect, Summary: "the pipeline's dialect is not supported", Text: "This version runs GitLab pipelines. Workflows of GitHub Actions and Jenkinsfiles are found and refused."},
+	{Code: codeNoFile, Summary: "no pipeline file was found", Text: "Sluice looks for .gitlab-ci.yml at the top of the repository and for workflows in .github/workflows. Name another file with --file, or begin a pipeline with `sluice init`."},
+	{Code: codeDialect, Summary: "the pipeline's dialect is not supported, or there are two", Text: "Sluice runs GitLab pipelines and workflows of GitHub Actions. Where a repository has both, say which is meant: --dialect gitlab or --dialect github, or name a file with --file. Jenkinsfiles are found and refused."},
 	{Code: codeReport, Summary: "a report cannot be read", Text: "A file that a job names under artifacts:reports is not in the format that its kind asks for. The job's result does not depend on it; the summary leaves it out."},
 	{Code: codeState, Summary: "the folder .sluice cannot be written", Text: "Logs, artifacts and caches are kept in .sluice at the top of the repository. The disk may be full or the folder not yours."},
 }
@@ -31,7 +31,8 @@ func newRoot(s *streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sluice",
 		Short: "Take a commit to production",
-		Long: `Sluice runs the pipelines that a repository already has, on this machine.
+		Long: `Sluice runs the pipelines that a repository already has, on this machine: .gitlab-ci.yml of GitLab and the workflows
+of GitHub Actions.
 
 Exit codes: 0 passed, 1 failed, 2 wrong usage or configuration, 3 timed out, 4 not allowed, 5 unreachable,
 6 canceled, 7 waits for an approval, 8 differences found, 130 interrupted.`,

@@ -38,11 +38,13 @@ func newRun(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [flags] [JOB...]",
 		Short: "Run the pipeline of this repository on this machine",
-		Long: `Run the pipeline of this repository on this machine, uncommitted work included.
+		Long: `Run the pipeline of this repository on this machine, uncommitted work included: .gitlab-ci.yml, or the workflows of
+.github/workflows that the event triggers; --dialect chooses where there are both.
 
 Without JOB the whole pipeline runs as it would for a push of the current branch. With JOB only these jobs run: by name,
-by key (all legs of a matrix), or by a pattern; --needs adds what they need. A manual job that is named is played.
-Logs, artifacts and caches are kept in .sluice. Ctrl-C cancels the run, a second one kills it.`,
+by key (all legs of a matrix), or by a pattern; --needs adds what they need, which jobs of GitHub workflows always bring
+along. A manual job that is named is played. Logs, artifacts and caches are kept in .sluice. Ctrl-C cancels the run, a
+second one kills it.`,
 		Example: `  sluice run
   sluice run build test --needs
   sluice run --event merge_request --target main
