@@ -73,7 +73,8 @@ tidy-tree:
 .PHONY: bench
 bench: build ## measure against the peers, as ratios (BENCH=regexp, BENCHTIME=1s)
 	@scripts/deps bench
-	SLUICE_PEER="$${XDG_CACHE_HOME:-$$HOME/.cache}/sluice/npm/gitlab-ci-local" $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 60m $(PACKAGES)
+	cache="$${XDG_CACHE_HOME:-$$HOME/.cache}/sluice"; SLUICE_PEER="$$cache/npm/gitlab-ci-local" \
+	SLUICE_PEER_ACT="$$cache/peers/act" SLUICE_PEER_ACTIONLINT="$$cache/peers/actionlint" $(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 60m $(PACKAGES)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s each)
