@@ -37,7 +37,7 @@ func TestHostileFilesEndInAPlacedFault(t *testing.T) {
 		code string // that must be told, "" where the file is good
 	}{
 		"an alias bomb":         {"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n", "SL1004"},
-		"steps by aliases":      {head + "  a:\n    runs-on: x\n    steps: &s\n" + strings.Repeat("      - run: ${{ nope }}\n", 500) + repeat(500, "  b%d: {runs-on: x, steps: *s}\n"), "SL1606"},
+		"steps by aliases":      {head + "  a:\n    runs-on: x\n    steps: &s\n" + strings.Repeat("      - run: ${{ nope }}\n", 250) + repeat(250, "  b%d: {runs-on: x, steps: *s}\n"), "SL1606"},
 		"deep lists":            {"on: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "SL1003"},
 		"deep mappings":         {"on: push\njobs: " + strings.Repeat("{a: ", 300) + strings.Repeat("}", 300), "SL1003"},
 		"a deep matrix":         {head + "  a:\n    runs-on: x\n    steps: [{run: x}]\n    strategy: {matrix: {a: " + strings.Repeat("[", 90) + "x" + strings.Repeat("]", 90) + "}}\n", ""},
@@ -46,7 +46,8 @@ func TestHostileFilesEndInAPlacedFault(t *testing.T) {
 		"a chain of needs":      {head + "  j0: {runs-on: x, steps: [{run: y}]}\n" + chain(10_000), ""},
 		"one large circle":      {head + "  j0: {runs-on: x, needs: j9999, steps: [{run: y}]}\n" + chain(9_999), "SL1670"},
 		"unknown needs":         {head + repeat(10_000, "  j%d: {runs-on: x, needs: [nobody], steps: [{run: y}]}\n"), "SL1684"},
-		"a hundred thousand":    {head + "  a:\n    runs-on: x\n    steps:\n" + strings.Repeat("    - run: x\n", 100_000), ""},
+		"many steps":            {head + "  a:\n    runs-on: x\n    steps:\n" + strings.Repeat("    - run: x\n", 50_000), ""},
+		"a hundred thousand":    {head + "  a:\n    runs-on: x\n    steps:\n" + strings.Repeat("    - run: x\n", 100_000), "SL1004"},
 		"same ids":              {head + "  a:\n    runs-on: x\n    steps:\n" + strings.Repeat("    - {run: x, id: a}\n", 20_000), "SL1657"},
 		"unknown keys":          {repeat(10_000, "k%d: x\n"), "SL1684"},
 		"unknown events":        {"on:\n" + repeat(5_000, "- e%d\n"), "SL1684"},
