@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github"
 	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
@@ -49,7 +51,42 @@ func (l *pipeline) events() []string {
 }
 
 func (d *githubDialect) compile(ctx context.Context) (*plan.Plan, fault.Faults) {
-	return github.Compile(ctx, d.input())
+	p, found := github.Compile(ctx, d.input())
+	if p != nil && d.flags.counts && !found.HasErrors() {
+		found = append(found, d.missing(ctx, p)...)
+	}
+	return p, found
+}
+
+// missing tells, before anything runs, of actions that jobs will ask for and that are not here. Whether a job gets there is
+// not known yet, so that these are warnings.
+func (d *githubDialect) missing(ctx context.Context, p *plan.Plan) fault.Faults {
+	sources, seen := d.sources(), map[string]bool{}
+	var out fault.Faults
+	for j := range p.Shown() {
+		if j.When == plan.Never {
+			continue
+		}
+		for i := range j.Steps {
+			uses := j.Steps[i].Uses
+			if uses == "" || seen[uses] || strings.HasPrefix(uses, ".") || strings.HasPrefix(uses, "$") || strings.HasPrefix(uses, "docker://") || !d.flags.real && builtIn(uses) {
+				continue
+			}
+			seen[uses] = true
+			n, err := action.Parse(uses)
+			if err != nil {
+				continue // the reader has told of it
+			}
+			if _, err := sources.Find(ctx, n.Repository, n.Ref); err != nil {
+				if f, ok := errors.AsType[*fault.Fault](err); ok {
+					told := *f
+					told.Place = j.Steps[i].Place
+					out = append(out, told.WithSeverity(fault.Warning))
+				}
+			}
+		}
+	}
+	return out
 }
 
 func (*githubDialect) idle(code string) bool { return code == github.CodeIdle }
