@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,7 +42,8 @@ const minute = time.Minute
 type outcome struct {
 	exit     int
 	out, err string
-	rss      int64 // the largest resident set of the command or of one of its children, in bytes
+	rss      int64         // the largest resident set of the command or of one of its children, in bytes
+	cpu      time.Duration // what the command and its children have computed, however long that took
 }
 
 // said is all that was told.
@@ -121,14 +121,14 @@ func launch(t *testing.T, dir string, a assault) outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.rss, err = strconv.ParseInt(string(text), 10, 64); err != nil {
+	if _, err := fmt.Sscan(string(text), &o.rss, &o.cpu); err != nil {
 		t.Fatal(err)
 	}
 	return o
 }
 
 // measured is a command of the tests: measured FILE PROGRAM ARG... runs the program and writes the size of its largest
-// resident set into the file. It stands between the test and the program because a process takes over the peak of the
+// resident set in bytes and the time that it computed in nanoseconds into the file. It stands between the test and the program because a process takes over the peak of the
 // one that started it.
 func measured() {
 	cmd := exec.Command(os.Args[2], os.Args[3:]...)
@@ -139,7 +139,8 @@ func measured() {
 		os.Exit(99)
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if err := os.WriteFile(os.Args[1], []byte(strconv.FormatInt(usage.Maxrss<<10, 10)), 0o600); err != nil {
+	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if err := os.WriteFile(os.Args[1], fmt.Appendf(nil, "%d %d", usage.Maxrss<<10, cpu.Nanoseconds()), 0o600); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(99)
 	}

@@ -76,6 +76,19 @@ func TestShellcheckPlacesItsFindingsInTheWorkflow(t *testing.T) {
 	}
 }
 
+// A script that takes in a file without end costs nothing: files that scripts name are not read.
+func TestShellcheckReadsNoOtherFile(t *testing.T) {
+	if _, err := exec.LookPath("shellcheck"); err != nil {
+		t.Skip("SHELLCHECK IS NOT INSTALLED:", err)
+	}
+	dir := world(t, "")
+	put(t, "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: |\n          . /dev/zero\n", dir, workflowFile)
+	o := assail(t, dir, assault{args: []string{"lint"}, exit: []int{exitOK}})
+	if strings.Contains(o.said(), "could not look") || o.rss > documentLimit && !raceEnabled {
+		t.Errorf("%d MiB: %s", o.rss>>20, o.said())
+	}
+}
+
 // stub is a tool that says the text and ends with the code.
 func stub(t *testing.T, says string, code string) string {
 	t.Helper()
