@@ -39,6 +39,7 @@ var house = []string{
 	"internal/dialect/github/command",
 	"internal/dialect/gitlab",
 	"internal/dialect/github",
+	"internal/dialect/convert",
 	"internal/flow/run",
 	"internal/flow/schedule",
 	"internal/engine/intake",

@@ -74,13 +74,8 @@ func upload(j *plan.Job, st *workflow.Step) {
 		a = &plan.Artifacts{Name: first(with(st, "name"), "artifact"), When: plan.OnSuccess, Place: st.Place}
 		j.Artifacts = a
 	}
-	if st.If != nil && st.If.Cond != nil {
-		switch u := st.If.Cond.Uses(); {
-		case u.Function("always"):
-			a.When = plan.Always
-		case u.Function("failure"):
-			a.When = plan.OnFailure
-		}
+	if when := whenOf(st); when != plan.OnSuccess {
+		a.When = when
 	}
 	for _, p := range linesOf(with(st, "path")) {
 		if rest, ok := strings.CutPrefix(p, "!"); ok {
@@ -99,6 +94,20 @@ func cache(j *plan.Job, st *workflow.Step, half string) {
 	policy := map[string]string{"cache": "pull-push", "cache/restore": "pull", "cache/save": "push"}[half]
 	j.Caches = append(j.Caches, plan.Cache{
 		Key: with(st, "key"), FallbackKeys: linesOf(with(st, "restore-keys")), Paths: linesOf(with(st, "path")),
-		When: plan.OnSuccess, Policy: policy, Place: st.Place,
+		When: whenOf(st), Policy: policy, Place: st.Place,
 	})
+}
+
+// whenOf is in which state of the job a step that keeps files runs, as far as a plan can say it.
+func whenOf(st *workflow.Step) plan.When {
+	if st.If == nil || st.If.Cond == nil {
+		return plan.OnSuccess
+	}
+	switch u := st.If.Cond.Uses(); {
+	case u.Function("always"):
+		return plan.Always
+	case u.Function("failure"):
+		return plan.OnFailure
+	}
+	return plan.OnSuccess
 }

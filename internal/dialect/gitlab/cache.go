@@ -38,7 +38,7 @@ func (c *compiler) caches(ctx context.Context, k *keyword.Job, sc *scope) []plan
 		cache := plan.Cache{
 			Key: c.cacheKey(ctx, &item.Key, i, sc) + suffix, Paths: keyword.Strings(item.Paths),
 			Untracked: item.Untracked.Value, When: item.When.Value, Policy: item.Policy.Value,
-			Unprotect: item.Unprotect.Value, Place: item.Place,
+			Unprotect: item.Unprotect.Value, Files: keyword.Strings(item.Key.Files), Place: item.Place,
 		}
 		for _, key := range item.FallbackKeys {
 			cache.FallbackKeys = append(cache.FallbackKeys, key.Value+suffix)
