@@ -232,7 +232,7 @@ func (c *compiler) details(s *scene, j *plan.Job, env *expr.Env, late func(strin
 	j.Timeout = 360 * time.Minute
 	if !late("timeout-minutes") {
 		if minutes, ok := c.count(job.TimeoutMinutes, env, 360, "timeout-minutes"); ok && minutes > 0 {
-			j.Timeout = time.Duration(int(minutes)) * time.Minute
+			j.Timeout = time.Duration(min(minutes, 1e6) * float64(time.Minute)) // a fraction counts here, as it does for steps
 		}
 	}
 	if !late("continue-on-error") {

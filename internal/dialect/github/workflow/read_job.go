@@ -131,7 +131,7 @@ func (r *reader) minutes(n *yamlx.Node, what, path string) Text {
 		case f <= 0:
 			r.mistake(CodeValue, n.Place, "%s is a number above zero, not %s", what, t.Value)
 		case f != float64(int64(f)):
-			r.warn(CodeValue, n.Place, "%s is in whole minutes: GitHub drops the fraction", what)
+			r.warn(CodeValue, n.Place, "%s is in whole minutes: GitHub drops the fraction, which counts here", what)
 		}
 	}
 	return t
