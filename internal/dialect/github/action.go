@@ -66,7 +66,7 @@ type use struct {
 
 	state  environ // what it saved for its later parts
 	inputs environ
-	scope  *scope // of a composite action that has run
+	scope  *scope // of a composite action whose parts have begun to run
 	later  bool   // its post part is noted
 	called string // github.action, the same in all its parts
 }

@@ -69,6 +69,9 @@ func (w *walk) pre(at *step, u *use) ending {
 				w.apart(inner, i, plainTitle(i.def), part{"Pre", i.preIf(), func(at *step) ending { return w.pre(at, i) }})
 			}
 		}
+		at.title = strings.TrimPrefix(title, "Pre ")
+		w.afterwards(at, u)
+		at.title = title
 		return inner.ending()
 	case u.meta.PreEntrypoint.Set:
 		return w.docker(at, u, "pre")

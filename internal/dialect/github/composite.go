@@ -8,13 +8,10 @@ import (
 // actions). They see the inputs of the action and each other's outputs, and nothing of the steps around.
 func (w *walk) composite(at *step, u *use) ending {
 	inner := w.inside(at, u)
-	outer, title := at.scope, at.title
 	for i, def := range u.meta.Steps {
 		w.step(inner, def, u.inner[i])
 	}
-	if u.scope = inner; len(inner.posts) > 0 {
-		outer.posts = append(outer.posts, func() { w.after(outer, u, title) })
-	}
+	w.afterwards(at, u)
 	for _, out := range u.meta.Outputs {
 		value, err := inner.text(out.Value, nil)
 		if err != nil {
@@ -29,7 +26,18 @@ func (w *walk) composite(at *step, u *use) ending {
 	return inner.ending()
 }
 
-// inside is the scope of a composite action's steps.
+// afterwards notes, once, that what the action uses has post parts.
+func (w *walk) afterwards(at *step, u *use) {
+	if len(u.scope.posts) == 0 || u.later {
+		return
+	}
+	u.later = true
+	outer, title := at.scope, at.title
+	outer.posts = append(outer.posts, func() { w.after(outer, u, title) })
+}
+
+// inside is the scope of a composite action's steps. It is the one that their pre parts had, where some had any: their
+// post parts are noted in it.
 func (w *walk) inside(at *step, u *use) *scope {
 	inputs := expr.ObjectBuilder{}
 	for _, name := range u.inputs.names {
@@ -41,7 +49,13 @@ func (w *walk) inside(at *step, u *use) *scope {
 	}
 	inner.env.add(&at.scope.env)
 	inner.env.add(&at.own)
-	return inner
+	if u.scope == nil {
+		u.scope = inner
+	} else {
+		inner.posts = u.scope.posts
+		*u.scope = *inner
+	}
+	return u.scope
 }
 
 // ending is how the steps of a composite action went.
