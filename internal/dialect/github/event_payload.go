@@ -89,7 +89,7 @@ func (e *Event) others(p object) {
 	case "release":
 		p["release"] = object{
 			"id": e.id("release"), "tag_name": e.RefName, "name": e.RefName, "target_commitish": e.o.Repository.DefaultBranch,
-			"draft": false, "prerelease": e.Action == "prereleased", "body": e.o.TagMessage, "author": e.person(), "assets": []any{},
+			"draft": false, "prerelease": e.Action == "prereleased", "body": said(e.o.TagMessage), "author": e.person(), "assets": []any{},
 			"created_at": e.stamp(), "published_at": e.stamp(), "html_url": e.web("releases/tag/" + e.RefName),
 			"tarball_url": e.api("tarball/" + e.RefName), "zipball_url": e.api("zipball/" + e.RefName), "upload_url": e.api("releases/1/assets{?name,label}"),
 		}
@@ -148,6 +148,9 @@ func (e *Event) push(p object) {
 
 func short(sha string) string { return sha[:min(12, len(sha))] }
 
+// said is a message as GitHub tells it: without the line end that git puts after it.
+func said(message string) string { return strings.TrimRight(message, "\n") }
+
 func (e *Event) commit() object {
 	c := e.o.Commit
 	author := object{
@@ -155,7 +158,7 @@ func (e *Event) commit() object {
 		"username": first(c.Author.Login, e.Actor()), "date": when(c.At, e.o.At),
 	}
 	return object{
-		"id": first(c.SHA, zero), "tree_id": zero, "distinct": true, "message": first(c.Message, c.Title), "timestamp": when(c.At, e.o.At),
+		"id": first(c.SHA, zero), "tree_id": zero, "distinct": true, "message": said(first(c.Message, c.Title)), "timestamp": when(c.At, e.o.At),
 		"url": e.web("commit/" + c.SHA), "author": author, "committer": author,
 	}
 }
@@ -176,7 +179,7 @@ func (e *Event) pullRequest() object {
 	url := e.web("pull/" + strconv.Itoa(n))
 	closed := e.Action == "closed"
 	return object{
-		"id": e.id("pull"), "number": n, "title": first(m.Title, e.o.Commit.Title), "body": e.o.Commit.Message,
+		"id": e.id("pull"), "number": n, "title": first(m.Title, e.o.Commit.Title), "body": said(e.o.Commit.Message),
 		"state": map[bool]string{true: "closed", false: "open"}[closed], "locked": false, "draft": m.Draft, "merged": false, "mergeable": true,
 		"merged_at": nil, "merged_by": nil, "merge_commit_sha": e.o.Commit.SHA, "rebaseable": true, "mergeable_state": "clean",
 		"head": side(e.HeadRef, e.o.Commit.SHA), "base": side(e.BaseRef, first(m.TargetSHA, m.BaseSHA, zero)),

@@ -76,7 +76,7 @@ func newWorld(files map[string]string) *world {
 		Occasion: event.Occasion{
 			Name: event.Push, Branch: "main", At: at, Number: 7, RunID: "20261122-100000-abcdef", Before: "1111111111111111111111111111111111111111",
 			Repository: event.Repository{Path: "octo/shop", URL: "https://github.com/octo/shop", Host: "github.com", DefaultBranch: "main"},
-			Commit:     event.Commit{SHA: "8843d7f92416211de9ebb963ff4ce28125932878", Title: "Sell tea", Message: "Sell tea\n\nGreen and black.", Author: event.Person{Name: "Ada", Email: "ada@example.com"}, At: at},
+			Commit:     event.Commit{SHA: "8843d7f92416211de9ebb963ff4ce28125932878", Title: "Sell tea", Message: "Sell tea\n\nGreen and black.\n", Author: event.Person{Name: "Ada", Email: "ada@example.com"}, At: at},
 			Actor:      event.Person{Name: "Ada", Email: "ada@example.com", Login: "ada"},
 		},
 		Machine:   github.Machine{OS: "Linux", Arch: "X64", Name: "here"},
