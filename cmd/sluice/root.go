@@ -47,7 +47,7 @@ Exit codes: 0 passed, 1 failed, 2 wrong usage or configuration, 3 timed out, 4 n
 		return fault.New(codeUsage, "%v", err).WithHint("see `%s --help`", cmd.CommandPath())
 	})
 	root.AddCommand(
-		newRun(s), newLint(s), newPlan(s), newExplain(s), newDoctor(s), newInit(s), newClean(s), newAction(s),
+		newRun(s), newLint(s), newPlan(s), newExplain(s), newDoctor(s), newInit(s), newConvert(s), newClean(s), newAction(s),
 	)
 	return root
 }

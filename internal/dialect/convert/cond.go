@@ -118,10 +118,9 @@ func join(o op, of []cond) cond {
 			kids = append(kids, c)
 		}
 	}
-	if kids = absorb(o, kids); o == isAnd {
-		if narrow, less := narrowed(kids); less {
-			return join(o, narrow)
-		}
+	kids = absorb(o, kids)
+	if narrow, less := narrowed(o, kids); less {
+		return join(o, narrow)
 	}
 	switch len(kids) {
 	case 0:
@@ -223,23 +222,24 @@ func absorb(o op, kids []cond) []cond {
 	return out
 }
 
-// narrowed takes from every || what the other parts of an && rule out.
-func narrowed(kids []cond) (out []cond, less bool) {
+// narrowed takes from every || what the other parts of an && rule out, and from every && what those of an || leave no
+// doubt of: !a || a && b is !a || b.
+func narrowed(o op, kids []cond) (out []cond, less bool) {
 	out = slices.Clone(kids)
 	for i, c := range out {
-		if c.op != isOr {
+		if c.op == o || c.op != isAnd && c.op != isOr {
 			continue
 		}
 		left := slices.DeleteFunc(slices.Clone(c.kids), func(k cond) bool {
 			for n, other := range kids {
-				if n != i && contradict(isAnd, k, other) {
+				if n != i && contradict(o, k, other) {
 					return true
 				}
 			}
 			return false
 		})
 		if len(left) < len(c.kids) {
-			out[i], less = or(left...), true
+			out[i], less = join(c.op, left), true
 		}
 	}
 	return out, less
@@ -287,6 +287,30 @@ func (c cond) given(know func(test) (holds, known bool)) cond {
 		kids := make([]cond, len(c.kids))
 		for i, k := range c.kids {
 			kids[i] = k.given(know)
+		}
+		return join(c.op, kids)
+	}
+	return c
+}
+
+// handmade is the condition with inputs as variables of pipelines that are started by hand.
+func (c cond) handmade() cond {
+	switch c.op {
+	case isTest:
+		name, ok := strings.CutPrefix(string(c.test.fact), "input:")
+		if !ok {
+			return c
+		}
+		t, byHand := c, ask(event, equals, "workflow_dispatch")
+		t.test.fact = fact("var:" + inputVariable(name))
+		if c.test.not {
+			return or(not(byHand), t)
+		}
+		return and(byHand, t)
+	case isAnd, isOr:
+		kids := make([]cond, len(c.kids))
+		for i, k := range c.kids {
+			kids[i] = k.handmade()
 		}
 		return join(c.op, kids)
 	}

@@ -216,9 +216,6 @@ func (c cond) gitlabIn(around op) (string, error) {
 }
 
 func (t test) gitlab(around op) (string, error) {
-	if name, ok := strings.CutPrefix(string(t.fact), "input:"); ok {
-		return t.inputGitLab(name, around)
-	}
 	name := gitlabNames[t.fact]
 	if v, ok := strings.CutPrefix(string(t.fact), "var:"); ok {
 		name = v
@@ -287,31 +284,6 @@ func (t test) source(around op) (string, error) {
 		return `"true"`, nil
 	}
 	return "null", nil // never happens on GitLab
-}
-
-// inputGitLab is a test of an input: on GitLab a variable of a pipeline that is started by hand.
-func (t test) inputGitLab(name string, around op) (string, error) {
-	variable := inputVariable(name)
-	text := "$" + variable
-	switch t.verb {
-	case equals:
-		text += " == " + gitlabText(t.text)
-	case isSet:
-	default:
-		text += " =~ " + pattern(t.verb, t.text)
-	}
-	if !t.not {
-		return `$CI_PIPELINE_SOURCE == "web" && ` + text, nil
-	}
-	switch t.verb {
-	case equals:
-		text = "$" + variable + " != " + gitlabText(t.text)
-	case isSet:
-		text = "$" + variable + " == null"
-	default:
-		text = "$" + variable + " !~ " + pattern(t.verb, t.text)
-	}
-	return bracket(`$CI_PIPELINE_SOURCE != "web" || `+text, around), nil
 }
 
 // inputVariable is the name of a variable for an input.

@@ -131,6 +131,11 @@ func (j *job) sources(all []*job) []*job {
 	return out
 }
 
+// loyal reports whether the job runs only where what it waits for went well.
+func (j *job) loyal() bool {
+	return len(j.classes) == 1 && j.classes[0].when != plan.Always && j.classes[0].when != plan.OnFailure
+}
+
 // axes are the variables of a job's matrix, in the order in which they first stand.
 func (j *job) axes() []string {
 	var out []string

@@ -54,10 +54,13 @@ func (w *githubWriter) job(j *job) (m *mapping, above []string) {
 	return m, above
 }
 
-// needs are the jobs that are waited for, without those that another of them waits for, and those whose files or
-// dotenv variables are taken.
+// needs are the jobs that are waited for, and those whose files or dotenv variables are taken. On GitHub a job waits and
+// asks through one that is left out, or that runs after failures; there what is behind it need not be named.
 func (w *githubWriter) needs(j *job) row {
-	direct := reduced(j.direct)
+	direct := slices.DeleteFunc(slices.Clone(j.direct), func(b *job) bool {
+		return slices.ContainsFunc(j.direct, func(c *job) bool { return c.before[b] && (j.optional[c] || !c.loyal()) })
+	})
+	w.far(j)
 	for _, b := range j.sources(w.jobs) {
 		if (report(b, "dotenv") != nil || b.Artifacts != nil && len(b.Artifacts.Paths) > 0) && !slices.Contains(direct, b) {
 			direct = append(direct, b)
@@ -70,6 +73,24 @@ func (w *githubWriter) needs(j *job) row {
 		}
 	}
 	return out
+}
+
+// far tells where GitHub asks a job that GitLab does not: success() is about all jobs before, needs about those named.
+func (w *githubWriter) far(j *job) {
+	if !j.Graph || !j.loyal() {
+		return
+	}
+	for _, c := range j.direct {
+		if c.loyal() {
+			continue
+		}
+		for _, b := range w.jobs {
+			if c.before[b] && !j.named[b] && !b.AllowFailure.Any {
+				w.lose(CodeCondition, j.Place, "on GitHub job %q does not run where %q failed, which is before %q; on GitLab it asks %q alone", j.Name, b.Name, c.Name, c.Name)
+				return
+			}
+		}
+	}
 }
 
 func (w *githubWriter) runner(j *job) any {

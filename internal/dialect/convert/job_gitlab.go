@@ -144,9 +144,9 @@ func (w *gitlabWriter) needs(j *job, u *uses, m *mapping) {
 			j.direct = append(j.direct, b)
 		}
 	}
-	// Where a job is left out, what waits for it still waits for the jobs before that one.
+	// On GitHub a job waits for, and asks, all jobs before it, also through one that is left out or runs after failures.
 	for i := 0; i < len(j.direct); i++ {
-		if b := j.direct[i]; !implied(j.in, b.in) {
+		if b := j.direct[i]; !implied(j.in, b.in) || !b.loyal() {
 			for _, far := range b.direct {
 				if !slices.Contains(j.direct, far) {
 					j.direct = append(j.direct, far)

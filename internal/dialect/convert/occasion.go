@@ -11,7 +11,7 @@ type occasion struct {
 type answer uint8
 
 const (
-	maybe answer = iota
+	_ answer = iota
 	always
 	never
 )
@@ -22,7 +22,8 @@ var occasions = []occasion{
 	{event: "push", source: "push", branch: never, tag: always},
 	{event: "pull_request", source: "merge_request_event", branch: never, tag: never},
 	{event: "schedule", source: "schedule", branch: always, tag: never},
-	{event: "workflow_dispatch", source: "web"},
+	{event: "workflow_dispatch", source: "web", branch: always, tag: never},
+	{event: "workflow_dispatch", source: "web", branch: never, tag: always},
 	{event: "repository_dispatch", source: "trigger", branch: always, tag: never},
 }
 
@@ -33,6 +34,7 @@ const (
 	pullRequest
 	scheduled
 	byHand
+	byHandTag
 	byTrigger
 )
 
@@ -72,4 +74,12 @@ func present(is answer, t test) (holds, known bool) {
 // mentions reports whether the condition asks for the event by its name.
 func (c cond) mentions(name string) bool {
 	return c.asks(func(t test) bool { return t.fact == event && t.text == name && !t.not })
+}
+
+// startedByHand knows what is the same for branches and tags that a person starts the workflow for.
+func startedByHand(t test) (holds, known bool) {
+	if t.fact == branch || t.fact == tag {
+		return false, false
+	}
+	return occasions[byHand].know(t)
 }

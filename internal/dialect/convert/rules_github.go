@@ -27,13 +27,11 @@ func (w *githubWriter) classes(j *job) []class {
 		if whens[i] == "" {
 			whens[i] = j.When
 		}
-		if r.AllowFailure != nil && *r.AllowFailure != j.AllowFailure.Any && whens[i] != plan.Never && whens[i] != plan.Manual {
-			w.lose(CodeLost, r.Place, "GitHub cannot decide by a rule whether job %q may fail", j.Name)
-		}
 		if len(r.Variables) > 0 {
 			w.bad(CodeCondition, r.Place, "GitHub cannot give job %q other variables by a rule", j.Name)
 		}
 	}
+	w.mayFail(j, whens)
 	var out []class
 	for _, when := range []plan.When{plan.OnSuccess, plan.Manual, plan.Delayed, plan.OnFailure, plan.Always} {
 		if !slices.Contains(whens, when) {
@@ -50,6 +48,30 @@ func (w *githubWriter) classes(j *job) []class {
 		out = append(out, class{when, in})
 	}
 	return out
+}
+
+// mayFail takes over whether the job may fail from its rules, where those that let it in agree.
+func (w *githubWriter) mayFail(j *job, whens []plan.When) {
+	var may []bool
+	for i, r := range j.Rules {
+		switch {
+		case whens[i] == plan.Never:
+		case r.AllowFailure != nil:
+			may = append(may, *r.AllowFailure)
+		default:
+			may = append(may, j.AllowFailure.Any)
+		}
+	}
+	if len(may) == 0 {
+		return
+	}
+	if slices.Contains(may, !may[0]) {
+		w.lose(CodeLost, j.Place, "GitHub cannot decide by a rule whether job %q may fail", j.Name)
+		return
+	}
+	first := *j.Job
+	first.AllowFailure.Any = may[0]
+	j.Job = &first
 }
 
 // clause is the condition of one rule. What is lost of it is taken as fulfilled.
@@ -140,7 +162,7 @@ func (w *githubWriter) condition(j *job, v *view) (string, error) {
 		case plan.Always:
 			parts = append(parts, part{"always()", in})
 		case plan.Manual:
-			strict = or(strict, and(ask(fact("input:"+j.id), equals, "true"), in.given(occasions[byHand].know)))
+			strict = or(strict, and(ask(fact("input:"+j.id), equals, "true"), in.given(startedByHand)))
 		default:
 			strict = or(strict, in)
 		}
@@ -253,12 +275,21 @@ func (w *githubWriter) on(c cond, exact bool) (on *mapping, guard cond) {
 		w.events = append(w.events, byTrigger)
 		on.set("repository_dispatch", nil)
 	}
-	if is := c.given(occasions[byHand].know); is.op != isFalse {
-		w.events = append(w.events, byHand)
-		on.set("workflow_dispatch", orNil(w.inputs()))
-		if exact && is.op != isTrue {
-			guard = c
+	hand, untold := false, false
+	for _, i := range []int{byHand, byHandTag} {
+		is := c.given(occasions[i].know)
+		if hand = hand || is.op != isFalse; is.op != isFalse {
+			w.events = append(w.events, i)
 		}
+		if exact && is.op != isTrue {
+			untold = true
+		}
+	}
+	if hand && untold {
+		guard = c
+	}
+	if hand {
+		on.set("workflow_dispatch", orNil(w.inputs()))
 	}
 	return on, guard
 }

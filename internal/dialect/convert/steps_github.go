@@ -300,8 +300,9 @@ func several(lines []string) string {
 }
 
 func (w *githubWriter) lostArtifacts(j *job, a *plan.Artifacts) {
-	if len(a.Paths) > 0 {
-		w.note(CodeArtifact, a.Place, "an artifact of GitHub keeps no permissions: programs of job %q have to be made executable again", j.Name)
+	if len(a.Paths) > 0 && !w.warned {
+		w.warned = true
+		w.note(CodeArtifact, a.Place, "an artifact of GitHub keeps no permissions: programs of %q, and of other jobs, have to be made executable again", j.Name)
 	}
 	if a.Untracked {
 		w.lose(CodeArtifact, a.Place, "GitHub has nothing for artifacts:untracked of job %q", j.Name)

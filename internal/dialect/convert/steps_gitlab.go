@@ -155,7 +155,7 @@ func (w *gitlabWriter) hoist(s *scope, steps []*plan.Step, vars *mapping) *plan.
 	}
 	values := map[string]string{}
 	for _, v := range only.Env {
-		if vars.get(v.Name) != nil || strings.Contains(v.Value, "steps.") {
+		if vars.get(v.Name) != nil || s.onlyShell(v.Value) {
 			return nil
 		}
 	}
@@ -166,6 +166,14 @@ func (w *gitlabWriter) hoist(s *scope, steps []*plan.Step, vars *mapping) *plan.
 		}
 	}
 	return only
+}
+
+// onlyShell reports whether a value is known to the script alone.
+func (s *scope) onlyShell(value string) bool {
+	return slices.ContainsFunc(segments(value), func(p segment) bool {
+		v, err := s.expression(p.text)
+		return p.expression && err == nil && v.shell != ""
+	})
 }
 
 // leaks are the beginnings of commands that change the shell for those behind them.

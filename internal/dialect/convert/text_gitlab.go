@@ -90,6 +90,9 @@ func (s *scope) expression(source string) (found, error) {
 func (s *scope) path(n expr.Node) (found, error) {
 	path := pathOf(n)
 	context, name, _ := strings.Cut(path, ".")
+	if value := derived["GITHUB_"+strings.ToUpper(name)]; value != "" && strings.EqualFold(context, "github") {
+		return found{shell: strings.Trim(value, `"`)}, nil
+	}
 	switch strings.ToLower(context) {
 	case "vars", "secrets":
 		if strings.EqualFold(path, "secrets.GITHUB_TOKEN") {

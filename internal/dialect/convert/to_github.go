@@ -18,12 +18,15 @@ type githubWriter struct {
 	paths     row   // that all jobs want to have changed
 	samePaths bool
 	tunable   map[string]string // variables that conditions read, with the values of the file
+	warned    bool              // that artifacts keep no permissions
 	words     map[string]bool   // predefined variables that scripts read and all jobs can be given
 }
 
 func toGitHub(p *plan.Plan, faults *fault.List) File {
 	w := &githubWriter{teller: newTeller(faults), plan: p, tunable: map[string]string{}, words: map[string]bool{}}
 	w.jobs = w.possible(gather(p, func(j *plan.Job) string { return slug(j.Key) }))
+	stage := plan.StageOf(p)
+	slices.SortStableFunc(w.jobs, func(a, b *job) int { return stage[a.Stage] - stage[b.Stage] })
 	w.paths = paths(p, w.jobs)
 	w.samePaths = w.paths != nil
 	for _, j := range w.jobs {

@@ -228,7 +228,7 @@ func (w *gitlabWriter) refs(f fact, take, ignore []string, t plan.Trigger) cond 
 
 // rules writes a condition as rules, one for each part of an ||.
 func (w *gitlabWriter) rules(in cond, when plan.When, at fault.Place, who string) list {
-	if in.op == isFalse {
+	if in = in.handmade(); in.op == isFalse {
 		return nil
 	}
 	kids := []cond{in}
