@@ -159,10 +159,10 @@ func (w *workshop) Collect(ctx context.Context, a program.Collect, s agent.Site)
 	return o, err
 }
 
-// homeOf is the HOME of a job: the user's, in a container the one in the private folder.
+// homeOf is the HOME of a job: the user's, in a container the folder of the private one that is mounted at /github/home.
 func homeOf(p program.Paths) string {
 	if p.Container != "" || p.JobWorkspace != p.Workspace {
-		return path.Join(p.JobPrivate, "_home")
+		return path.Join(p.JobPrivate, "_github_home")
 	}
 	home, _ := os.UserHomeDir()
 	return home
