@@ -116,7 +116,11 @@ func command(b *strings.Builder, c *cobra.Command, shared map[string]bool) {
 	}
 	fmt.Fprintf(b, "    %s\n\n", c.UseLine())
 	if c.Example != "" {
-		b.WriteString("<!-- repository: cli -->\n\n```sh\n")
+		world := "cli"
+		if strings.HasPrefix(c.CommandPath(), "sluice action") {
+			world = "workflow"
+		}
+		b.WriteString("<!-- repository: " + world + " -->\n\n```sh\n")
 		for line := range strings.Lines(c.Example) {
 			b.WriteString(strings.TrimPrefix(line, "  "))
 		}

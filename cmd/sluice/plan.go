@@ -87,7 +87,7 @@ func planYAML(w io.Writer, p *plan.Plan) error {
 // planText writes the stages with their jobs, each with what makes it special and what it waits for.
 func planText(w io.Writer, p *plan.Plan) error {
 	var b strings.Builder
-	if p.Name != "" {
+	if p.Name != "" && !slices.Equal(p.Stages, []string{p.Name}) { // one workflow is its own stage
 		fmt.Fprintf(&b, "%s\n", p.Name)
 	}
 	for _, stage := range p.Stages {
