@@ -197,19 +197,19 @@ func (w *gitlabWriter) step(s *scope, step *plan.Step, apart, hoisted bool) (lis
 	var head []string
 	if !hoisted {
 		for _, v := range step.Env {
-			value, ok := s.script(v.Value, step.Place)
+			value, ok := s.word(v.Value, step.Place)
 			if !ok {
 				return nil, false
 			}
-			head = append(head, "export "+v.Name+"="+doubleQuoted(value, v.Value))
+			head = append(head, "export "+v.Name+"="+value)
 		}
 	}
 	if step.Dir != "" {
-		dir, ok := s.script(step.Dir, step.Place)
+		dir, ok := s.word(step.Dir, step.Place)
 		if !ok {
 			return nil, false
 		}
-		head = append(head, "cd "+doubleQuoted(dir, step.Dir))
+		head = append(head, "cd "+dir)
 	}
 	text, ok = w.shell(s, step, text)
 	if !ok {
@@ -228,14 +228,6 @@ func (w *gitlabWriter) step(s *scope, step *plan.Step, apart, hoisted bool) (lis
 }
 
 var pipes = regexp.MustCompile(`[^|]\|[^|]`)
-
-// doubleQuoted is a value as a word of the shell; what came of expressions is filled in.
-func doubleQuoted(value, written string) string {
-	if !dynamic(written) {
-		return shellWord(value)
-	}
-	return `"` + strings.NewReplacer(`"`, `\"`, "`", "\\`").Replace(value) + `"`
-}
 
 // shell wraps a script that another shell runs, that may fail or that has a time limit: each is a process of its own then.
 func (w *gitlabWriter) shell(s *scope, step *plan.Step, text string) (string, bool) {

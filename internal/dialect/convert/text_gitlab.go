@@ -221,6 +221,26 @@ func (s *scope) script(t string, at fault.Place) (string, bool) {
 	return b.String(), ok
 }
 
+// word is a text as one word of a shell, with what expressions give between double quotes.
+func (s *scope) word(t string, at fault.Place) (string, bool) {
+	if !dynamic(t) {
+		return shellWord(t), true
+	}
+	var b strings.Builder
+	for _, p := range segments(t) {
+		if !p.expression {
+			b.WriteString(strings.NewReplacer(`"`, `\"`, "`", "\\`", `$`, `\$`, `\`, `\\`).Replace(p.text))
+			continue
+		}
+		text, ok := s.script("${{ "+p.text+" }}", at)
+		if !ok {
+			return "", false
+		}
+		b.WriteString(text)
+	}
+	return `"` + b.String() + `"`, true
+}
+
 // singleQuoted reports whether a script ends inside of single quotes, or inside of a here document that is taken as it
 // is.
 func singleQuoted(script string) bool {
