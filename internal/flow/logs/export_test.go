@@ -1,7 +1,25 @@
 package logs
 
-// Patterns is what a mask looks for.
-func (m *Mask) Patterns() []string { return m.patterns }
+import "slices"
 
-// States is how many states the automaton of a mask has.
-func (m *Mask) States() int { return len(m.machine.states) }
+// Patterns is what a mask looks for.
+func (m *Mask) Patterns() []string {
+	var out []string
+	for _, l := range m.layers {
+		out = append(out, l.patterns...)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// States is how many states the automatons of a mask have.
+func (m *Mask) States() int {
+	n := 0
+	for _, l := range m.layers {
+		n += len(l.machine.states)
+	}
+	return n
+}
+
+// Layers is how many parts a mask is compiled in.
+func (m *Mask) Layers() int { return len(m.layers) }

@@ -26,16 +26,22 @@ const (
 // or not), hexadecimal, percent-encoding, JSON, XML and HTML, and the quotings of shells; and each of its lines in
 // the same forms.
 type Mask struct {
-	patterns []string // sorted, each once
+	layers []layer // each more than twice as large as the next one
+	shown  string  // in the place of a secret; "" is Masked
+}
+
+// layer is a part of the patterns. What a mask gains is compiled by itself and joined with layers that are not much
+// larger, so that secrets which come one at a time, as a step may name ten thousand, cost what they would together.
+type layer struct {
+	patterns []string // sorted, each once and in one layer only
 	machine  *automaton
-	shown    string // in the place of a secret; "" is Masked
 }
 
 // Showing is the mask with another text in the place of secrets.
 func (m *Mask) Showing(text string) *Mask {
 	out := Mask{shown: text}
 	if m != nil {
-		out.patterns, out.machine = m.patterns, m.machine
+		out.layers = m.layers
 	}
 	return &out
 }
@@ -56,12 +62,9 @@ func NewMask(secrets ...secret.Secret) (*Mask, fault.Faults) {
 
 // With is the mask with more secrets. Where that adds nothing, it is the same mask.
 func (m *Mask) With(secrets ...secret.Secret) (*Mask, fault.Faults) {
-	var known []string
-	if m != nil {
-		known = m.patterns
-	}
+	m = cmpOr(m, &Mask{})
 	var faults fault.Faults
-	patterns := known
+	var fresh []string
 	for _, s := range secrets {
 		value := s.Reveal()
 		if value == "" {
@@ -73,14 +76,33 @@ func (m *Mask) With(secrets ...secret.Secret) (*Mask, fault.Faults) {
 				continue
 			}
 		}
-		patterns = slices.Concat(patterns, forms(value))
+		for _, p := range forms(value) {
+			if !m.has(p) {
+				fresh = append(fresh, p)
+			}
+		}
 	}
-	slices.Sort(patterns)
-	patterns = slices.Compact(patterns)
-	if m != nil && len(patterns) == len(known) || len(patterns) == 0 {
-		return cmpOr(m, &Mask{}), faults
+	if len(fresh) == 0 {
+		return m, faults
 	}
-	return &Mask{patterns: patterns, machine: build(patterns), shown: cmpOr(m, &Mask{}).shown}, faults
+	layers := m.layers
+	for len(layers) > 0 && len(layers[len(layers)-1].patterns) <= 2*len(fresh) {
+		fresh = slices.Concat(fresh, layers[len(layers)-1].patterns)
+		layers = layers[:len(layers)-1]
+	}
+	slices.Sort(fresh)
+	fresh = slices.Compact(fresh)
+	return &Mask{layers: append(slices.Clip(layers), layer{fresh, build(fresh)}), shown: m.shown}, faults
+}
+
+// has reports whether the mask looks for a text already.
+func (m *Mask) has(pattern string) bool {
+	for _, l := range m.layers {
+		if _, found := slices.BinarySearch(l.patterns, pattern); found {
+			return true
+		}
+	}
+	return false
 }
 
 // cmpOr is m, or the other mask where there is no m.
@@ -111,8 +133,10 @@ func check(s secret.Secret) *fault.Fault {
 func (m *Mask) Longest() int {
 	longest := 0
 	if m != nil {
-		for _, p := range m.patterns {
-			longest = max(longest, len(p))
+		for _, l := range m.layers {
+			for _, p := range l.patterns {
+				longest = max(longest, len(p))
+			}
 		}
 	}
 	return longest
@@ -120,7 +144,7 @@ func (m *Mask) Longest() int {
 
 // Text masks one text that is there as a whole: a message, a name, a summary.
 func (m *Mask) Text(s string) string {
-	if m == nil || m.machine == nil {
+	if m == nil || len(m.layers) == 0 {
 		return s
 	}
 	stream := m.Masker()

@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"slices"
+
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/secret"
 )
@@ -10,10 +12,10 @@ import (
 // of a secret are held back, never more than the longest pattern less one. There is nothing else to flush.
 // A Masker serves one goroutine.
 type Masker struct {
-	mask  *Mask
-	state int32
-	held  []byte // came in, has not gone out
-	spans []span // the secrets in held, in order, apart from one another
+	mask   *Mask
+	states []int32 // of the mask's layers
+	held   []byte  // came in, has not gone out
+	spans  []span  // the secrets in held, in order, apart from one another
 }
 
 // span is where a secret stands, counted from the first byte held. A negative start means that its Masked has gone
@@ -22,13 +24,10 @@ type span struct{ start, end int }
 
 // Append takes the next bytes of the stream and appends to dst what may be shown of it so far.
 func (m *Masker) Append(dst, p []byte) []byte {
-	machine := m.mask.machine
-	if machine == nil {
+	if len(m.mask.layers) == 0 {
 		return append(dst, p...)
 	}
-	m.scan(p)
-	keep := int(machine.states[m.state].keep)
-	return m.emit(dst, p, len(m.held)+len(p)-keep)
+	return m.emit(dst, p, len(m.held)+len(p)-m.scan(p))
 }
 
 // Held is how many bytes are held back now.
@@ -46,11 +45,11 @@ func (m *Masker) Add(secrets ...secret.Secret) fault.Faults {
 // that the present one does.
 func (m *Masker) Use(mask *Mask) {
 	mask = cmpOr(mask, &Mask{})
-	if mask == m.mask || mask.machine == nil {
+	if mask == m.mask || len(mask.layers) == 0 {
 		return
 	}
 	held := m.held
-	m.mask, m.state, m.held = mask, 0, nil
+	m.mask, m.states, m.held = mask, nil, nil
 	if len(m.spans) > 0 && m.spans[0].start < 0 {
 		m.spans = m.spans[:1]
 	} else {
@@ -63,13 +62,25 @@ func (m *Masker) Use(mask *Mask) {
 // Close ends the stream: it appends the rest to dst. The Masker can serve a new stream then.
 func (m *Masker) Close(dst []byte) []byte {
 	dst = m.emit(dst, nil, len(m.held))
-	m.state, m.spans = 0, m.spans[:0]
+	m.states, m.spans = nil, m.spans[:0]
 	return dst
 }
 
-// scan runs the automaton over p, which follows the held bytes, and notes where secrets stand.
-func (m *Masker) scan(p []byte) {
-	machine, s, before := m.mask.machine, m.state, len(m.held)
+// scan runs the automatons over p, which follows the held bytes, and notes where secrets stand. keep is how many of the
+// last bytes may be part of a secret that goes on.
+func (m *Masker) scan(p []byte) (keep int) {
+	if m.states == nil {
+		m.states = make([]int32, len(m.mask.layers))
+	}
+	for n := range m.states {
+		keep = max(keep, m.layer(n, p))
+	}
+	return keep
+}
+
+// layer is scan for one of the layers.
+func (m *Masker) layer(n int, p []byte) (keep int) {
+	machine, s, before := m.mask.layers[n].machine, m.states[n], len(m.held)
 	for i := 0; i < len(p); i++ {
 		if s == 0 {
 			if i = machine.filter.next(p, i); i == len(p) {
@@ -82,16 +93,22 @@ func (m *Masker) scan(p []byte) {
 			m.note(span{end - length, end})
 		}
 	}
-	m.state = s
+	m.states[n] = s
+	return int(machine.states[s].keep)
 }
 
-// note adds a secret that ends behind all others, and joins those that it overlaps.
+// note adds a secret, and joins those that it overlaps.
 func (m *Masker) note(n span) {
-	for len(m.spans) > 0 && m.spans[len(m.spans)-1].end > n.start {
-		n.start = min(n.start, m.spans[len(m.spans)-1].start)
-		m.spans = m.spans[:len(m.spans)-1]
+	high := len(m.spans) // behind those that end where it begins or later
+	for high > 0 && m.spans[high-1].start >= n.end {
+		high--
 	}
-	m.spans = append(m.spans, n)
+	low := high
+	for low > 0 && m.spans[low-1].end > n.start {
+		low--
+		n.start, n.end = min(n.start, m.spans[low].start), max(n.end, m.spans[low].end)
+	}
+	m.spans = slices.Replace(m.spans, low, high, n)
 }
 
 // emit lets the first n bytes of held and p out and holds the others.

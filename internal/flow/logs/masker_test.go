@@ -290,12 +290,17 @@ func feed(t interface{ Fatalf(string, ...any) }, m *logs.Mask, text string, part
 func TestMaskingKeepsItsDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		letter := rapid.SampledFrom([]rune("ab\n ü&'/"))
-		values := rapid.SliceOfN(rapid.StringOfN(letter, 4, 9, -1), 1, 4).Draw(t, "secrets")
+		values := rapid.SliceOfN(rapid.StringOfN(letter, 4, 9, -1), 1, 8).Draw(t, "secrets")
 		var secrets []secret.Secret
 		for _, v := range values {
 			secrets = append(secrets, secret.New(v))
 		}
-		m, _ := logs.NewMask(secrets...)
+		// The first ones come together, the others one at a time: in layers of their own.
+		together := rapid.IntRange(0, len(secrets)).Draw(t, "together")
+		m, _ := logs.NewMask(secrets[:together]...)
+		for _, s := range secrets[together:] {
+			m, _ = m.With(s)
+		}
 		if len(m.Patterns()) == 0 {
 			t.Skip("nothing but white space")
 		}
@@ -308,6 +313,20 @@ func TestMaskingKeepsItsDefinition(t *testing.T) {
 			t.Fatalf("text %q\ngot  %q\nwant %q", text, got, want)
 		}
 	})
+}
+
+// Ten thousand secrets that come one after the other, as a step's ::add-mask:: does, are compiled in few layers.
+func TestManySecretsOneByOne(t *testing.T) {
+	m := mask(t)
+	for i := range 10_000 {
+		m, _ = m.With(secret.New(fmt.Sprintf("secret-%05d", i)))
+		if n := m.Layers(); n > 20 {
+			t.Fatalf("%d layers after %d secrets", n, i+1)
+		}
+	}
+	if got := m.Text("secret-00000 secret-09999 secret-1000"); got != "[MASKED] [MASKED] secret-1000" {
+		t.Errorf("got %q", got)
+	}
 }
 
 func FuzzMasker(f *testing.F) {
