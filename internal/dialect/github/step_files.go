@@ -82,7 +82,8 @@ func (w *walk) told(at *step, lens *command.Lens, v ending) ending {
 			continue // the step removed it
 		}
 		if err := w.take(at, f, o.Files[n]); err != nil {
-			w.complain("Unable to process file command '%s' successfully: %v", f.context, err)
+			w.complain("Unable to process file command '%s' successfully.", f.context)
+			w.complain("%v", err)
 			if v.status == success {
 				v = broken(program.ScriptFailure, "unable to process file command '%s': %v", f.context, err)
 			}
@@ -109,7 +110,8 @@ func (w *walk) take(at *step, f commandFile, found program.FoundFile) error {
 		switch f.context {
 		case "env":
 			if no := command.CheckEnv(p.Name); no != nil && !at.unsecure() {
-				return fmt.Errorf("%w [%s]", no, command.CodeName)
+				w.complain("%v [%s]", no, command.CodeName) // the step goes on, as with the runner's SetEnvFileCommand
+				continue
 			}
 			w.env.set(p.Name, p.Value)
 		case "state":
@@ -119,7 +121,7 @@ func (w *walk) take(at *step, f commandFile, found program.FoundFile) error {
 		}
 	}
 	if form, ok := errors.AsType[*command.FormError](err); ok {
-		return fmt.Errorf("line %d of GITHUB_%s: %s [%s]", form.Line, strings.ToUpper(f.context), form.Message, command.CodeFile)
+		return fmt.Errorf("%s (line %d of GITHUB_%s) [%s]", form.Message, form.Line, strings.ToUpper(f.context), command.CodeFile)
 	}
 	return err
 }

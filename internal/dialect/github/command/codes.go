@@ -50,6 +50,6 @@ var Docs = []fault.Doc{
 	},
 	{
 		Code: CodeName, Summary: "a variable may not be set through GITHUB_ENV", Page: page,
-		Text: "NODE_OPTIONS would make every later step that runs Node load code of this step's choice, so GitHub refuses it. The variables that GitHub sets itself (GITHUB_*, RUNNER_*) keep their values whatever is written.",
+		Text: "NODE_OPTIONS would make every later step that runs Node load code of this step's choice, so GitHub says so and passes the line over; set it in env: of the steps that need it. The variables that GitHub sets itself (GITHUB_*, RUNNER_*) keep their values whatever is written.",
 	},
 }

@@ -9,7 +9,8 @@ import (
 // Pair is a name and its value.
 type Pair struct{ Name, Value string }
 
-// FormError is a command file that does not have the documented form.
+// FormError is a command file that does not have the documented form. Message is in the words of GitHub's runner, for
+// people search for them.
 type FormError struct {
 	Line    int // from 1
 	Message string
@@ -34,22 +35,22 @@ func Pairs(text string) ([]Pair, error) {
 		switch {
 		case equals >= 0 && (here < 0 || equals < here):
 			if equals == 0 {
-				return out, &FormError{at, fmt.Sprintf("invalid format %q: there is no name before the =", shorten(line))}
+				return out, &FormError{at, fmt.Sprintf("Invalid format '%s'. Name must not be empty", shorten(line))}
 			}
 			out = append(out, Pair{line[:equals], line[equals+1:]})
 		case here >= 0:
 			name, word := line[:here], line[here+2:]
 			if name == "" || word == "" {
-				return out, &FormError{at, fmt.Sprintf("invalid format %q: there must be a name before << and a delimiter after it", shorten(line))}
+				return out, &FormError{at, fmt.Sprintf("Invalid format '%s'. Name must not be empty and delimiter must not be empty", shorten(line))}
 			}
 			value, rest, lines, ok := heredoc(text, word)
 			if !ok {
-				return out, &FormError{at, fmt.Sprintf("invalid value of %s: matching delimiter not found: %q", name, shorten(word))}
+				return out, &FormError{at, fmt.Sprintf("Invalid value. Matching delimiter not found '%s'", shorten(word))}
 			}
 			text, at = rest, at+lines
 			out = append(out, Pair{name, value})
 		default:
-			return out, &FormError{at, fmt.Sprintf("invalid format %q: neither name=value nor name<<delimiter", shorten(line))}
+			return out, &FormError{at, fmt.Sprintf("Invalid format '%s'", shorten(line))}
 		}
 	}
 	return out, nil
@@ -101,7 +102,7 @@ const MaxSummaries = 20
 // later one.
 func CheckEnv(name string) error {
 	if strings.EqualFold(name, "NODE_OPTIONS") {
-		return errors.New("NODE_OPTIONS cannot be set through GITHUB_ENV; set it in env: of the steps that need it")
+		return errors.New("Can't store NODE_OPTIONS output parameter using '$GITHUB_ENV' command.") //nolint:staticcheck // the runner's words
 	}
 	return nil
 }

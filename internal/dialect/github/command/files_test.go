@@ -40,14 +40,14 @@ func TestPairs(t *testing.T) {
 		"a<<E=F\nx=y\nE=F\n":            "a=x=y;",
 		"a<<EOF\r\nx\r\nEOF\r\n":        `a=x\r;`,
 		"a<<b<<c\nx\nb<<c\n":            "a=x;",
-		"none":                          ` line 1: invalid format "none": neither name=value nor name<<delimiter`,
-		"a=b\n=c\nd=e":                  `a=b; line 2: invalid format "=c": there is no name before the =`,
-		"a<<\nx":                        ` line 1: invalid format "a<<": there must be a name before << and a delimiter after it`,
-		"<<EOF\nx\nEOF":                 ` line 1: invalid format "<<EOF": there must be a name before << and a delimiter after it`,
-		"a=1\nb<<EOF\nx\ny":             `a=1; line 2: invalid value of b: matching delimiter not found: "EOF"`,
-		"a<<E\n1\n2\nE\nbroken\nc=d":    `a=1\n2; line 5: invalid format "broken": neither name=value nor name<<delimiter`,
-		"a<<EOF\nx\nEOF\r\n":            ` line 1: invalid value of a: matching delimiter not found: "EOF"`,
-		strings.Repeat("x", 200) + "\n": ` line 1: invalid format "` + strings.Repeat("x", 80) + `…": neither name=value nor name<<delimiter`,
+		"none":                          ` line 1: Invalid format 'none'`,
+		"a=b\n=c\nd=e":                  `a=b; line 2: Invalid format '=c'. Name must not be empty`,
+		"a<<\nx":                        ` line 1: Invalid format 'a<<'. Name must not be empty and delimiter must not be empty`,
+		"<<EOF\nx\nEOF":                 ` line 1: Invalid format '<<EOF'. Name must not be empty and delimiter must not be empty`,
+		"a=1\nb<<EOF\nx\ny":             `a=1; line 2: Invalid value. Matching delimiter not found 'EOF'`,
+		"a<<E\n1\n2\nE\nbroken\nc=d":    `a=1\n2; line 5: Invalid format 'broken'`,
+		"a<<EOF\nx\nEOF\r\n":            ` line 1: Invalid value. Matching delimiter not found 'EOF'`,
+		strings.Repeat("x", 200) + "\n": ` line 1: Invalid format '` + strings.Repeat("x", 80) + `…'`,
 	} {
 		if got := pairsText(command.Pairs(text)); got != want {
 			t.Errorf("%q:\n got %s\nwant %s", text, got, want)
