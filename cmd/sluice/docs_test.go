@@ -36,7 +36,7 @@ var notRun = map[string]string{
 	"make fmt":                           "it writes into the source",
 	"make":                               "it prints the list of targets, which TestShownTargetsExist reads",
 	"sudo cp bin/sluice /usr/local/bin/": "it writes outside of the repository",
-	"go test ./internal/dialect/gitlab/... -update":                                    "it runs tests and writes into the source",
+	"go test ./internal/dialect/gitlab ./internal/dialect/github -update":              "it runs tests and writes into the source",
 	"go test ./cmd/sluice -update":                                                     "it runs this test and writes into the source",
 	"go test ./cmd/sluice -run TestGeneratedPages -update":                             "it writes into the source",
 	"sluice plan -o dot | dot -Tsvg > pipeline.svg":                                    "it needs Graphviz; testdata/script/plan.txtar runs the first half",
