@@ -31,6 +31,9 @@ func runCheckout(c *call) ending {
 	if err != nil {
 		return c.error(CodeCheckout, broken(program.ConfigurationFailed, "%v", err))
 	}
+	if repository == "" && f.Ref != "" {
+		f.Current, f.As = c.about(f.Ref)
+	}
 	if f.Filled = c.atOpen(); f.Filled {
 		c.opened = true
 		c.say("The work tree of %s is in the workspace", own)
@@ -55,6 +58,40 @@ func runCheckout(c *call) ending {
 func (c *call) atOpen() bool {
 	steps := c.own.Job.Steps
 	return c.at.scope == c.top && len(steps) > 0 && steps[0] == c.at.def && plainCheckout(steps) && !c.opened
+}
+
+// about reports whether a ref names what the event is about, by one of the names that its payload has: with a payload that
+// was given, the clone need not know them. as is the full reference, "" for a commit.
+func (c *call) about(ref string) (is bool, as string) {
+	g := func(names ...string) string { return c.github.Path(names...).Text() }
+	if isSHA(ref) {
+		for _, sha := range []string{
+			g("sha"), g("event", "after"), g("event", "head_commit", "id"), g("event", "pull_request", "head", "sha"), g("event", "workflow_run", "head_sha"),
+		} {
+			is = is || strings.EqualFold(sha, ref)
+		}
+		return is, ""
+	}
+	head, base := g("head_ref"), g("base_ref")
+	branch := strings.TrimPrefix(ref, "refs/heads/")
+	switch {
+	case base != "" && branch == base: // of the other side, or of no telling which
+		return false, ""
+	case ref == g("ref"):
+		return true, ref
+	case head != "" && branch == head:
+		return true, "refs/heads/" + branch
+	case base == "" && ref == g("ref_name") && g("ref_type") == "tag":
+		return true, "refs/tags/" + ref
+	case base == "" && ref == g("ref_name"):
+		return true, "refs/heads/" + ref
+	}
+	return false, ""
+}
+
+// isSHA reports whether a ref is a whole id of a commit.
+func isSHA(ref string) bool {
+	return (len(ref) == 40 || len(ref) == 64) && strings.Trim(ref, "0123456789abcdefABCDEF") == ""
 }
 
 // fetch is the checkout with the defaults of its inputs filled in.

@@ -107,7 +107,7 @@ func (k *checkout) address(own bool) string {
 func (k *checkout) same() bool {
 	o := k.s.Own
 	ref := k.f.Ref
-	if ref == "" || o.Dir == "" {
+	if ref == "" || o.Dir == "" || k.f.Current {
 		return true
 	}
 	return ref == o.Ref || ref == o.SHA || ref == strings.TrimPrefix(o.Ref, "refs/heads/") || ref == strings.TrimPrefix(o.Ref, "refs/tags/")
@@ -144,7 +144,10 @@ func (k *checkout) current(ctx context.Context) error {
 		return nil // the run is of a folder outside git
 	}
 	settled := o.Ref
-	if k.f.Ref != "" && k.f.Ref == o.SHA {
+	switch {
+	case k.f.Current:
+		settled = k.f.As
+	case k.f.Ref != "" && k.f.Ref == o.SHA:
 		settled = "" // a commit leaves HEAD detached
 	}
 	if err := k.settle(ctx, o.Root, settled); err != nil {

@@ -1,6 +1,7 @@
 package action_test
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -437,6 +438,31 @@ func TestFetchOfAFilledWorkspaceKeepsItsFiles(t *testing.T) {
 	}
 	if _, err := w.fetch(s, paths, like(func(f *program.Fetch) { f.Filled, f.Ref = true, "old" })); err == nil {
 		t.Error("another ref was taken for what is there")
+	}
+}
+
+// TestFetchOfWhatTheEventIsAbout takes the work tree under names that only the event's payload has.
+func TestFetchOfWhatTheEventIsAbout(t *testing.T) {
+	for name, c := range map[string]struct{ ref, as, head string }{
+		"a branch":      {"their-branch", "refs/heads/their-branch", "refs/heads/their-branch"},
+		"a commit":      {strings.Repeat("ab", 20), "", ""},
+		"a merge":       {"refs/pull/7/merge", "refs/pull/7/merge", ""},
+		"an odd branch": {"a..b", "refs/heads/a..b", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			_, _, third := w.shop()
+			got, err := w.fetch(&action.Sources{Own: w.own("shop", "refs/heads/main")}, w.job("job"), like(func(f *program.Fetch) {
+				f.Ref, f.Current, f.As = c.ref, true, c.as
+			}))
+			if err != nil || got[0] != third || w.read("job/ws/README") != "changed\n" {
+				t.Fatalf("%q, %v", got, err)
+			}
+			text := strings.TrimPrefix(w.read("job/ws/.git/HEAD"), "ref: ")
+			if want := cmp.Or(c.head, third); strings.TrimSpace(text) != want {
+				t.Errorf("HEAD is %q, want %q", text, want)
+			}
+		})
 	}
 }
 

@@ -68,6 +68,10 @@ type Fetch struct {
 	// Filled says that the workspace was filled when the job was opened (Order.Checkout) and nothing has run there since:
 	// only its references, HEAD and depth become those that actions/checkout leaves.
 	Filled bool
+	// Current says that Ref names what the event is about, for which the work tree stands, whether or not the clone has
+	// anything of that name. As is the full reference to have checked out then, "" for none.
+	Current bool   `json:",omitempty"`
+	As      string `json:",omitempty"`
 }
 
 // Find looks for a tool on this machine (or in the job's container): go, node, python, java, and others by name.
