@@ -103,6 +103,13 @@ func TestAnUnknownEventIsAnsweredWithTheNearest(t *testing.T) {
 	}
 }
 
+func TestTheEventsOfADialectAreListedAlone(t *testing.T) {
+	_, err := intake.Occasion(t.Context(), intake.Request{Event: "qqqqqqqqqqqq", Known: []string{"schedule", "push", "watch"}}, facts(), history{})
+	if err == nil || !strings.HasSuffix(err.Error(), "the events are push, schedule, watch") {
+		t.Error(err)
+	}
+}
+
 // world is a real repository: main with two commits, pushed to a remote but for the last; a branch feature on it.
 type world struct {
 	t   *testing.T

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -130,16 +131,15 @@ func Occasion(ctx context.Context, q Request, f Facts, h History) (event.Occasio
 }
 
 func unknownEvent(name string, known []string) error {
+	all := slices.Concat(known, slices.Collect(maps.Keys(events)))
 	if known == nil {
-		known = plainSources
+		all = append(all, plainSources...)
+		known = all
 	}
-	known = slices.Clone(known)
-	for k := range events {
-		known = append(known, k)
-	}
-	slices.Sort(known)
+	slices.Sort(all)
+	known = slices.Compact(slices.Sorted(slices.Values(known)))
 	err := fault.New(CodeEvent, "there is no event %q", name)
-	if near := fault.Nearest(name, known); near != "" {
+	if near := fault.Nearest(name, slices.Compact(all)); near != "" {
 		return err.WithHint("did you mean %q?", near)
 	}
 	return err.WithHint("the events are %s", strings.Join(known, ", "))
