@@ -18,6 +18,7 @@ const module = "github.com/sluice-delivery/sluice/"
 // house is the map: every package, in the order that data flows through them. A package imports only what stands above
 // it. A new folder fails until it stands here.
 var house = []string{
+	"internal/flow/lazy",
 	"internal/flow/fault",
 	"internal/flow/secret",
 	"internal/flow/event",

@@ -171,10 +171,10 @@ jobs:
       fail-fast: false
       max-parallel: 4
       matrix:
-        os: [ubuntu-latest, macos-latest, windows-latest]
+        os: [ubuntu-latest, ubuntu-24.04, ubuntu-22.04]
         node: [18, 20, 22]
         exclude:
-          - os: windows-latest
+          - os: ubuntu-22.04
             node: 18
         include:
           - os: ubuntu-latest

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
 
@@ -61,7 +61,7 @@ func (s *streams) explained(ctx context.Context, l *pipeline) (*plan.Plan, error
 	return s.compiled(ctx, l)
 }
 
-var codePattern = regexp.MustCompile(`^SL\d{4}$`)
+var codePattern = lazy.Pattern(`^SL\d{4}$`)
 
 // docOf is the explanation of a code.
 func docOf(code string) (fault.Doc, bool) {

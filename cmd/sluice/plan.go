@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab"
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
 
@@ -155,7 +155,7 @@ func writeTree(b *strings.Builder, jobs []entry) {
 }
 
 // leg is what tells the jobs of a group apart (GitLab documentation, CI/CD jobs, group similar jobs together).
-var leg = regexp.MustCompile(`([\s:]+(\[.*\]|\d+[\s:/\\]+\d+)){1,3}\s*$`)
+var leg = lazy.Pattern(`([\s:]+(\[.*\]|\d+[\s:/\\]+\d+)){1,3}\s*$`)
 
 // group is the name of a job without the numbers or values that tell it from its like.
 func group(name string) string { return leg.ReplaceAllString(name, "") }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github/lint"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // scriptTools are the programs that look at the scripts of workflows: auto is the one of the machine where there is
@@ -129,7 +129,7 @@ func shellchecked(ctx context.Context, tool, shell string, s lint.Script) fault.
 }
 
 // pyflakesLine is one finding: <stdin>:line:column: text. Old releases give no column.
-var pyflakesLine = regexp.MustCompile(`(?m)^<stdin>:(\d+):(?:(\d+):)? (.+?)\r?$`)
+var pyflakesLine = lazy.Pattern(`(?m)^<stdin>:(\d+):(?:(\d+):)? (.+?)\r?$`)
 
 // pyflaked is what pyflakes says about one script.
 func pyflaked(ctx context.Context, tool string, s lint.Script) fault.Faults {

@@ -2,11 +2,11 @@ package github
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
@@ -29,7 +29,7 @@ var (
 )
 
 // direct are the versions of download-artifact that treat one ID as they treat a name.
-var direct = regexp.MustCompile(`^v?([5-9]|[1-9][0-9]+)(\.|$)`)
+var direct = lazy.Pattern(`^v?([5-9]|[1-9][0-9]+)(\.|$)`)
 
 // publish is what an upload keeps, with the defaults of its inputs.
 func (c *call) publish(name string, paths []string) (program.Publish, error) {

@@ -3,8 +3,9 @@ package github
 import (
 	"encoding/json"
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // versionIn is the version of a tool that a file asks for, as the setup actions read it; "" where there is none.
@@ -42,7 +43,7 @@ func versionIn(tool, file, text string) string {
 }
 
 // lowest is a version, or a range of those from it on that are compatible with it, without an upper bound of its own.
-var lowest = regexp.MustCompile(`^(?:\^|~>?|>=|=|v)?[ \t]*v?([0-9]+(?:\.[0-9]+){0,2}(?:(?:-|rc|beta)[0-9A-Za-z.]*)?)(?:\.[xX*]){0,2}$`)
+var lowest = lazy.Pattern(`^(?:\^|~>?|>=|=|v)?[ \t]*v?([0-9]+(?:\.[0-9]+){0,2}(?:(?:-|rc|beta)[0-9A-Za-z.]*)?)(?:\.[xX*]){0,2}$`)
 
 // leastIn is the range of versions that will do for a project which says in this file what it needs at least: the line go
 // of go.mod, engines of package.json. "" is for files that pin a version, and for ranges that end somewhere.
@@ -95,14 +96,14 @@ func toolVersion(tool, text string) string {
 }
 
 var (
-	goLine        = regexp.MustCompile(`(?m)^go[ \t]+([0-9][^\s/]*)`)
-	toolchainLine = regexp.MustCompile(`(?m)^toolchain[ \t]+go([0-9][^\s/]*)`)
-	sdkmanLine    = regexp.MustCompile(`(?m)^[ \t]*java[ \t]*=[ \t]*([^\s#]+)`)
-	pipfileLine   = regexp.MustCompile(`(?m)^[ \t]*python_(?:full_)?version[ \t]*=[ \t]*["']([^"']+)["']`)
+	goLine        = lazy.Pattern(`(?m)^go[ \t]+([0-9][^\s/]*)`)
+	toolchainLine = lazy.Pattern(`(?m)^toolchain[ \t]+go([0-9][^\s/]*)`)
+	sdkmanLine    = lazy.Pattern(`(?m)^[ \t]*java[ \t]*=[ \t]*([^\s#]+)`)
+	pipfileLine   = lazy.Pattern(`(?m)^[ \t]*python_(?:full_)?version[ \t]*=[ \t]*["']([^"']+)["']`)
 
-	pyprojectLines = []*regexp.Regexp{
-		regexp.MustCompile(`(?m)^[ \t]*requires-python[ \t]*=[ \t]*["']([^"']+)["']`),
-		regexp.MustCompile(`(?ms)^\[tool\.poetry\.dependencies\][^\[]*?^[ \t]*python[ \t]*=[ \t]*["']([^"']+)["']`),
+	pyprojectLines = []*lazy.Regexp{
+		lazy.Pattern(`(?m)^[ \t]*requires-python[ \t]*=[ \t]*["']([^"']+)["']`),
+		lazy.Pattern(`(?ms)^\[tool\.poetry\.dependencies\][^\[]*?^[ \t]*python[ \t]*=[ \t]*["']([^"']+)["']`),
 	}
 )
 
@@ -111,7 +112,7 @@ func goVersion(text string) string {
 	return firstGroup(text, toolchainLine, goLine)
 }
 
-func firstGroup(text string, patterns ...*regexp.Regexp) string {
+func firstGroup(text string, patterns ...*lazy.Regexp) string {
 	for _, re := range patterns {
 		if m := re.FindStringSubmatch(text); m != nil {
 			return strings.TrimSpace(m[1])

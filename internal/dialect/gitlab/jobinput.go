@@ -2,19 +2,19 @@ package gitlab
 
 import (
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/keyword"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
 
 // jobExpression is ${{ … }}, and jobInputName what may stand in it here (GitLab documentation, job inputs).
 var (
-	jobExpression = regexp.MustCompile(`\$\{\{\s*(.*?)\s*\}\}`)
-	jobInputName  = regexp.MustCompile(`^job\.inputs\.([A-Za-z0-9_-]+)$`)
+	jobExpression = lazy.Pattern(`\$\{\{\s*(.*?)\s*\}\}`)
+	jobInputName  = lazy.Pattern(`^job\.inputs\.([A-Za-z0-9_-]+)$`)
 )
 
 // jobInputs puts the values of the job's inputs into what it runs and keeps. Each has its default: nobody is asked for

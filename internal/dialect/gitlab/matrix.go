@@ -2,10 +2,10 @@ package gitlab
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/keyword"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
 
@@ -69,7 +69,7 @@ func legName(name string, values []plan.Variable) string {
 }
 
 // matrixExpression is $[[ matrix.NAME ]] (GitLab documentation, matrix expressions).
-var matrixExpression = regexp.MustCompile(`\$\[\[\s*matrix\.([a-zA-Z0-9_-]+)\s*\]\]`)
+var matrixExpression = lazy.Pattern(`\$\[\[\s*matrix\.([a-zA-Z0-9_-]+)\s*\]\]`)
 
 // fillMatrix replaces matrix expressions by the values of the job's own leg. unknown are the names that the leg does
 // not have.

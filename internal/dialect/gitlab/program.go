@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
@@ -360,7 +361,7 @@ func (j *job) release(r *plan.Release) {
 }
 
 // numeric is the number in what a coverage pattern found.
-var numeric = regexp.MustCompile(`\d+(?:\.\d+)?`)
+var numeric = lazy.Pattern(`\d+(?:\.\d+)?`)
 
 // percentage is the number in the pattern's last group, or in the whole match where it has none (CI/CD YAML syntax
 // reference, coverage).

@@ -1,11 +1,11 @@
 package gitlab
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/keyword"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 )
 
@@ -76,7 +76,7 @@ func (c *compiler) runSteps(k *keyword.Job) []plan.Step {
 }
 
 // bare is a word that the shell takes as it is.
-var bare = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]+$`)
+var bare = lazy.Pattern(`^[A-Za-z0-9_./:@%+,-]+$`)
 
 // quote makes one word of the shell of any text.
 func quote(s string) string {

@@ -7,12 +7,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // Find is where the files of a repository at a ref are. Asked again it answers the same, whatever has happened to the
@@ -112,7 +112,7 @@ func (l *looker) local() (Found, bool) {
 }
 
 // refLike recognizes the folder of a ref: such a folder of a repository says that the others are refs too.
-var refLike = regexp.MustCompile(`^(v?[0-9]+(\.[0-9]+)*|main|master|[0-9a-f]{40})$`)
+var refLike = lazy.Pattern(`^(v?[0-9]+(\.[0-9]+)*|main|master|[0-9a-f]{40})$`)
 
 // below looks for the repository in a folder that holds several.
 func (l *looker) below(dir, from string) (Found, bool, error) {

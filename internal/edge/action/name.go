@@ -3,10 +3,10 @@ package action
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // Name is `owner/repo/path@ref`, as uses has it.
@@ -50,7 +50,7 @@ func (n Name) check() error {
 	return checkRef(n.Ref)
 }
 
-var word = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
+var word = lazy.Pattern(`^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`)
 
 // checkRepository refuses what could be anything but owner/repo: names become folders and parts of addresses.
 func checkRepository(repository string) error {

@@ -2,10 +2,11 @@ package glob
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // Name reads a pattern of one name as minimatch does with its defaults (README of minimatch): wildcards, sets, braces,
@@ -62,7 +63,7 @@ func braces(text string, left *int) []string {
 	return out
 }
 
-var sequences = regexp.MustCompile(`^(?:(-?\d{1,9})\.\.(-?\d{1,9})|([a-zA-Z])\.\.([a-zA-Z]))(?:\.\.(-?\d{1,9}))?$`)
+var sequences = lazy.Pattern(`^(?:(-?\d{1,9})\.\.(-?\d{1,9})|([a-zA-Z])\.\.([a-zA-Z]))(?:\.\.(-?\d{1,9}))?$`)
 
 // sequence counts from one number or letter to another, at most limit members; none where the text is no sequence.
 func sequence(text string, limit int) []string {

@@ -2,10 +2,11 @@ package tool
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
+
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // kind is what is known of one tool.
@@ -15,7 +16,7 @@ type kind struct {
 	exes   []string // names of its program, best first
 	ask    []string // arguments that make it tell its version
 	env    []string // for asking
-	answer *regexp.Regexp
+	answer *lazy.Regexp
 	get    string   // how to get one; {version} stands for an example
 	always []string // programs that must be on PATH afterwards, whatever the system calls them
 	others []string // programs that come with it
@@ -27,7 +28,7 @@ type kind struct {
 var kinds = []kind{
 	{
 		name: "go", title: "Go", exes: []string{"go"}, ask: []string{"version"}, env: []string{"GOTOOLCHAIN=local", "GOFLAGS="},
-		answer: regexp.MustCompile(`go version (?:devel )?go(\S+)`), bin: "bin", others: []string{"go", "gofmt"},
+		answer: lazy.Pattern(`go version (?:devel )?go(\S+)`), bin: "bin", others: []string{"go", "gofmt"},
 		get:   "get one with `go install golang.org/dl/go{version}@latest && go{version} download`, from https://go.dev/dl, or let `mise use go@{version}` do it",
 		homes: []string{"GOROOT", "GOROOT_*"},
 		roots: []string{
@@ -39,7 +40,7 @@ var kinds = []kind{
 	},
 	{
 		name: "node", title: "Node.js", exes: []string{"node", "nodejs"}, ask: []string{"--version"}, env: []string{"NODE_OPTIONS="},
-		answer: regexp.MustCompile(`^v(\S+)`), bin: "bin", others: []string{"node", "npm", "npx", "corepack", "yarn", "pnpm"}, always: []string{"node"},
+		answer: lazy.Pattern(`^v(\S+)`), bin: "bin", others: []string{"node", "npm", "npx", "corepack", "yarn", "pnpm"}, always: []string{"node"},
 		get: "get one with `nvm install {version}`, `mise use node@{version}` or from https://nodejs.org",
 		roots: []string{
 			"$NVM_DIR/versions/node/*", "~/.nvm/versions/node/*", "$FNM_DIR/node-versions/*/installation", "~/.local/share/fnm/node-versions/*/installation",
@@ -51,7 +52,7 @@ var kinds = []kind{
 	{
 		name: "Python", title: "Python", exes: []string{"python3", "python"}, bin: "bin",
 		ask:    []string{"-I", "-c", "import platform, sys; print('python', platform.python_implementation(), platform.python_version(), sys.prefix)"},
-		answer: regexp.MustCompile(`^python CPython (\S+)`), always: []string{"python", "python3"}, others: []string{"pip", "pip3", "pydoc3", "python3-config"},
+		answer: lazy.Pattern(`^python CPython (\S+)`), always: []string{"python", "python3"}, others: []string{"pip", "pip3", "pydoc3", "python3-config"},
 		get: "get one with `pyenv install {version}`, `uv python install {version}` or `mise use python@{version}`",
 		roots: []string{
 			"$PYENV_ROOT/versions/*", "~/.pyenv/versions/*", "$UV_PYTHON_INSTALL_DIR/cpython-*", "~/.local/share/uv/python/cpython-*", "/opt/python*", "/opt/python/cp*",
@@ -60,7 +61,7 @@ var kinds = []kind{
 	},
 	{
 		name: "java", title: "Java", exes: []string{"java"}, ask: []string{"-version"}, env: []string{"JAVA_TOOL_OPTIONS=", "_JAVA_OPTIONS=", "JDK_JAVA_OPTIONS="},
-		answer: regexp.MustCompile(`version "([^"]+)"`), bin: "bin", others: []string{"java", "javac", "jar", "javadoc", "jshell", "keytool", "jlink", "jpackage"},
+		answer: lazy.Pattern(`version "([^"]+)"`), bin: "bin", others: []string{"java", "javac", "jar", "javadoc", "jshell", "keytool", "jlink", "jpackage"},
 		get:   "get one with `apt-get install openjdk-{version}-jdk`, `sdk install java` or from https://adoptium.net",
 		homes: []string{"JAVA_HOME", "JAVA_HOME_*"},
 		roots: []string{
@@ -79,7 +80,7 @@ func kindOf(name string) kind {
 		}
 	}
 	return kind{
-		name: name, title: name, exes: []string{name}, ask: []string{"--version"}, answer: regexp.MustCompile(`(?:^|[^0-9.])v?([0-9]+(?:\.[0-9]+)+(?:-[0-9A-Za-z.-]+)?)`),
+		name: name, title: name, exes: []string{name}, ask: []string{"--version"}, answer: lazy.Pattern(`(?:^|[^0-9.])v?([0-9]+(?:\.[0-9]+)+(?:-[0-9A-Za-z.-]+)?)`),
 		bin: "bin", others: []string{name}, get: "install it and see that it is on PATH",
 		roots: []string{"$ASDF_DATA_DIR/installs/" + name + "/*", "~/.asdf/installs/" + name + "/*", "$MISE_DATA_DIR/installs/" + name + "/*", "~/.local/share/mise/installs/" + name + "/*"},
 	}
@@ -113,7 +114,7 @@ func (k kind) version(text string) *semver.Version {
 	return v
 }
 
-var beta = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+){1,2})(beta|rc|a|b)([0-9]+)$`)
+var beta = lazy.Pattern(`^([0-9]+(?:\.[0-9]+){1,2})(beta|rc|a|b)([0-9]+)$`)
 
 // goVersion turns Go's 1.22rc1 into semver's 1.22.0-rc.1; the rest after a blank or + is about experiments and builds.
 func goVersion(text string) string {
@@ -134,7 +135,7 @@ func pythonVersion(text string) string {
 	return text
 }
 
-var oldJava = regexp.MustCompile(`^1\.([0-9]+)\.[0-9]+(?:_([0-9]+))?`)
+var oldJava = lazy.Pattern(`^1\.([0-9]+)\.[0-9]+(?:_([0-9]+))?`)
 
 // javaVersion turns 1.8.0_392 into 8.0.392, 17.0.4.1 into 17.0.4, 22-ea into 22.0.0-ea.
 func javaVersion(text string) string {

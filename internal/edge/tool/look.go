@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/Masterminds/semver/v3"
+
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // patience bounds the question for a version.
@@ -162,7 +163,7 @@ func (x *Finder) candidates(k kind) []candidate {
 }
 
 // cachedJava is how setup-java names a version with a build: 17.0.8-7.
-var cachedJava = regexp.MustCompile(`^([0-9.]+)-([0-9][0-9.]*)$`)
+var cachedJava = lazy.Pattern(`^([0-9.]+)-([0-9][0-9.]*)$`)
 
 // cached lists the tool cache: only entries that are complete, of this architecture.
 func (x *Finder) cached(k kind) []candidate {

@@ -2,13 +2,13 @@ package tool
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // wanted says which versions fit.
@@ -81,7 +81,7 @@ func (k kind) wanted(text string) (wanted, error) {
 	return w, nil
 }
 
-var build = regexp.MustCompile(`^([0-9.]+)\+[0-9.]+$`)
+var build = lazy.Pattern(`^([0-9.]+)\+[0-9.]+$`)
 
 // node reads Node's names of lines. done says that it was one.
 func (w *wanted) node(low string) (done bool, err error) {
@@ -120,7 +120,7 @@ func (w *wanted) python(text string) (string, error) {
 			return "", fault.New(CodeVersion, "%s is not looked for: only CPython is", w.asked).WithHint("--no-native lets actions/setup-python download it")
 		}
 	}
-	if free := regexp.MustCompile(`^[0-9][0-9.x]*t(-dev)?$`); free.MatchString(low) {
+	if free := lazy.Pattern(`^[0-9][0-9.x]*t(-dev)?$`); free.MatchString(low) {
 		return "", fault.New(CodeVersion, "%s is a free-threaded build, and none is looked for", w.asked).WithHint("--no-native lets actions/setup-python download it")
 	}
 	if line, ok := strings.CutSuffix(low, "-dev"); ok {
@@ -171,7 +171,7 @@ func (w wanted) best(all []Found) *Found {
 
 // example is a version to install that would fit, as far as the range shows one.
 func (w wanted) example() string {
-	if m := regexp.MustCompile(`[0-9]+(\.[0-9]+)*`).FindString(w.asked); m != "" {
+	if m := lazy.Pattern(`[0-9]+(\.[0-9]+)*`).FindString(w.asked); m != "" {
 		return m
 	}
 	return "VERSION"

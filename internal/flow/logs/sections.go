@@ -2,11 +2,12 @@ package logs
 
 import (
 	"bytes"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 const (
@@ -19,10 +20,10 @@ const (
 
 // marker is GitLab's section marker behind "section_" ("CI/CD job logs, Custom collapsible sections"). The escape
 // sequence that usually stands before it is not a part of it.
-var marker = regexp.MustCompile(`^section_(start|end):(\d+):([a-zA-Z0-9_.-]+)(\[\w+=\w+(?:, ?\w+=\w+)*\])?\r\x1b\[0K`)
+var marker = lazy.Pattern(`^section_(start|end):(\d+):([a-zA-Z0-9_.-]+)(\[\w+=\w+(?:, ?\w+=\w+)*\])?\r\x1b\[0K`)
 
 // markerBegin is all that may yet become a marker.
-var markerBegin = regexp.MustCompile(`^section_(?:s(?:t(?:a(?:r(?:t)?)?)?)?|e(?:n(?:d)?)?)?(?:(?:start|end):\d*(?::[a-zA-Z0-9_.-]*(?:\[[\w=, ]*\]?)?(?:\r(?:\x1b(?:\[0?)?)?)?)?)?$`)
+var markerBegin = lazy.Pattern(`^section_(?:s(?:t(?:a(?:r(?:t)?)?)?)?|e(?:n(?:d)?)?)?(?:(?:start|end):\d*(?::[a-zA-Z0-9_.-]*(?:\[[\w=, ]*\]?)?(?:\r(?:\x1b(?:\[0?)?)?)?)?)?$`)
 
 // Sections turns a log with GitLab's section markers into events. The markers are taken out of the text. Names are
 // compared as GitLab does, without regard to case and punctuation. An end without a beginning is passed over; an end

@@ -2,10 +2,10 @@ package report
 
 import (
 	"bytes"
-	"regexp"
 	"unicode/utf8"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // Variable is a variable that a job hands to later jobs. GitLab does not expand the value when it reads it, but
@@ -23,7 +23,7 @@ const (
 	dotenvFew, dotenvMost = 20, 150
 )
 
-var variableName = regexp.MustCompile(`^[a-zA-Z0-9_]+$`)
+var variableName = lazy.Pattern(`^[a-zA-Z0-9_]+$`)
 
 // maxVariable is the longest name of a variable, in bytes.
 const maxVariable = 255

@@ -3,9 +3,9 @@ package report
 import (
 	"encoding/xml"
 	"hash/fnv"
-	"regexp"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // Status is how a test ended.
@@ -77,7 +77,7 @@ func (t *Tests) add(c Case, keep bool) {
 	}
 }
 
-var attachment = regexp.MustCompile(`\[\[ATTACHMENT\|(.+?)\]\]`)
+var attachment = lazy.Pattern(`\[\[ATTACHMENT\|(.+?)\]\]`)
 
 // readJUnit reads test cases within at least one testsuite or testsuites, however deep ("Unit test reports, JUnit XML
 // format specification"). Of tests with the same suite, class and name the first counts.

@@ -2,10 +2,10 @@ package report
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // Metric is a figure that a job reports. GitLab keeps figures as text, as they were written.
@@ -46,7 +46,7 @@ func readMetrics(s *source) {
 	}
 }
 
-var metricName = regexp.MustCompile(`^[a-zA-Z_:][^\x00-\x20"}\x7f]*$`)
+var metricName = lazy.Pattern(`^[a-zA-Z_:][^\x00-\x20"}\x7f]*$`)
 
 // sample reads a line: a name, labels, a value, and things behind it.
 func sample(text string) (Metric, bool) {

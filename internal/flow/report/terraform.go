@@ -1,10 +1,10 @@
 package report
 
 import (
-	"regexp"
 	"strconv"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // Terraform is how many resources a plan would create, update and delete. A resource that is replaced counts as one
@@ -18,7 +18,7 @@ type Terraform struct {
 // mostResources is where GitLab stops counting.
 const mostResources = 999_999
 
-var resourceCount = regexp.MustCompile(`^[0-9]{1,6}$`)
+var resourceCount = lazy.Pattern(`^[0-9]{1,6}$`)
 
 // readTerraform reads the counts of a plan ("OpenTofu integration in merge requests"), or counts a whole plan as
 // `terraform show -json` writes it.

@@ -5,11 +5,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // document reads XML token by token: nothing but the token is in memory. Bytes and character references that XML
@@ -171,8 +172,8 @@ func (m *meter) Read(p []byte) (int, error) {
 }
 
 var (
-	declared  = regexp.MustCompile(`^\s*<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']`)
-	reference = regexp.MustCompile(`&#(x[0-9a-fA-F]{1,8}|[0-9]{1,10});`)
+	declared  = lazy.Pattern(`^\s*<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']`)
+	reference = lazy.Pattern(`&#(x[0-9a-fA-F]{1,8}|[0-9]{1,10});`)
 )
 
 // cleanXML makes of the data UTF-8 that XML allows. Lines stay where they are.

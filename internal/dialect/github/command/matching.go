@@ -2,9 +2,9 @@ package command
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
@@ -87,7 +87,7 @@ func text(s *string) string {
 }
 
 // color is what a problem matcher does not see.
-var color = regexp.MustCompile("\x1b\\[[0-9;]*m?")
+var color = lazy.Pattern("\x1b\\[[0-9;]*m?")
 
 // match lets the matchers look at a line; the first that completes a problem decides what is shown.
 func (l *Lens) match(s program.Stream, line string) program.Seen {

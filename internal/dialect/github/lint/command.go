@@ -1,13 +1,12 @@
 package lint
 
 import (
-	"regexp"
-
 	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // oldCommand finds workflow commands that are retired, as scripts print them.
-var oldCommand = regexp.MustCompile(`::(?:(save-state|set-output|set-env)\s+name=[^:\s]+::|(add-path)::)`)
+var oldCommand = lazy.Pattern(`::(?:(save-state|set-output|set-env)\s+name=[^:\s]+::|(add-path)::)`)
 
 // instead of the commands.
 var instead = map[string]string{

@@ -1,19 +1,19 @@
 package config
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // The functions of $[[ ]] (CI/CD inputs, "Predefined interpolation functions").
 var functions = []string{"expand_vars", "truncate", "posix_escape", "split"}
 
 var (
-	truncatePattern = regexp.MustCompile(`^truncate\(\s*(\d+)\s*,\s*(\d+)\s*\)$`)
-	splitPattern    = regexp.MustCompile(`^split\('([^']*)'\)$`)
+	truncatePattern = lazy.Pattern(`^truncate\(\s*(\d+)\s*,\s*(\d+)\s*\)$`)
+	splitPattern    = lazy.Pattern(`^split\('([^']*)'\)$`)
 )
 
 // apply is the value after one function.

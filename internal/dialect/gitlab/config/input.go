@@ -3,13 +3,13 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/gitlab/expr"
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // values are the inputs of one file with what they are worth in this inclusion of it.
@@ -190,7 +190,7 @@ func outside(kind string, options, n *yamlx.Node) (string, bool) {
 }
 
 // jsonNumber is what counts as a number where it comes as text.
-var jsonNumber = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+var jsonNumber = lazy.Pattern(`^-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
 // coerce is a value as the type of an input, or nil where it cannot be. Text stands for a number, for true or false, or
 // for a list in JSON, since command lines and forms give text (CI/CD inputs, "Array type"). at is the place of such a list.

@@ -3,12 +3,12 @@ package config
 import (
 	"bytes"
 	"context"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 )
 
 // blockPattern is a block: $[[ something of at least two characters on one line ]].
-var blockPattern = regexp.MustCompile(`\$\[\[\s*(\S.*?\S)\s*\]\]`)
+var blockPattern = lazy.Pattern(`\$\[\[\s*(\S.*?\S)\s*\]\]`)
 
 func hasBlock(content []byte) bool { return bytes.Contains(content, []byte(blockStart)) }
 

@@ -1,11 +1,11 @@
 package expr
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 type token struct {
@@ -28,19 +28,19 @@ const (
 // words are the tokens with a shape, tried in this order at each place.
 var words = []struct {
 	kind string
-	re   *regexp.Regexp
+	re   *lazy.Regexp
 }{
-	{tokenInput, regexp.MustCompile(`^\$\[\[\s*inputs\.\w+\s*\]\]`)},
-	{tokenVariable, regexp.MustCompile(`^\$\w+`)},
-	{tokenString, regexp.MustCompile(`^(?:"[^"\n]*"|'[^'\n]*')`)},
-	{tokenPattern, regexp.MustCompile(`^/(?:[^/]|\\/)+[^\\]/[ismU]*`)},
-	{tokenNull, regexp.MustCompile(`^null`)},
-	{tokenTruth, regexp.MustCompile(`^(?:true|false)\b`)},
+	{tokenInput, lazy.Pattern(`^\$\[\[\s*inputs\.\w+\s*\]\]`)},
+	{tokenVariable, lazy.Pattern(`^\$\w+`)},
+	{tokenString, lazy.Pattern(`^(?:"[^"\n]*"|'[^'\n]*')`)},
+	{tokenPattern, lazy.Pattern(`^/(?:[^/]|\\/)+[^\\]/[ismU]*`)},
+	{tokenNull, lazy.Pattern(`^null`)},
+	{tokenTruth, lazy.Pattern(`^(?:true|false)\b`)},
 }
 
 var operators = []string{"==", "=~", "!=", "!~", "&&", "||", "!"}
 
-var space = regexp.MustCompile(`^[ \t\r\n\f\v]+`)
+var space = lazy.Pattern(`^[ \t\r\n\f\v]+`)
 
 // lex cuts the text into tokens. The last one is the end.
 func lex(text string) ([]token, error) {
@@ -82,9 +82,9 @@ func next(text string, at int, before []token) (token, error) {
 }
 
 var (
-	word    = regexp.MustCompile(`^[\pL\d_.-]+`)
-	braced  = regexp.MustCompile(`^\$\{(\w+)`)
-	percent = regexp.MustCompile(`^%(\w+)%`)
+	word    = lazy.Pattern(`^[\pL\d_.-]+`)
+	braced  = lazy.Pattern(`^\$\{(\w+)`)
+	percent = lazy.Pattern(`^%(\w+)%`)
 )
 
 // synonyms are words of other languages and what to write instead.

@@ -1,11 +1,11 @@
 package keyword
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 const (
@@ -25,9 +25,9 @@ var (
 	accesses     = []string{"all", "developer", "maintainer", "none"}
 	policies     = []string{"pull-push", "pull", "push"}
 
-	exposeAs        = regexp.MustCompile(`^\w[-\w ]*$`)
-	environmentName = regexp.MustCompile(`^[a-zA-Z0-9_\\${}. -]([a-zA-Z0-9_/\\${}. -]*[a-zA-Z0-9_\\${}. -])?$`)
-	reference       = regexp.MustCompile(`^\$(\w+|\{\w+\})$`)
+	exposeAs        = lazy.Pattern(`^\w[-\w ]*$`)
+	environmentName = lazy.Pattern(`^[a-zA-Z0-9_\\${}. -]([a-zA-Z0-9_/\\${}. -]*[a-zA-Z0-9_\\${}. -])?$`)
+	reference       = lazy.Pattern(`^\$(\w+|\{\w+\})$`)
 )
 
 // script reads commands: text, or lists of texts in lists, up to ten levels.

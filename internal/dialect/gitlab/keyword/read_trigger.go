@@ -1,10 +1,10 @@
 package keyword
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // maxChildFiles is how many files a child pipeline may be put together of.
@@ -12,7 +12,7 @@ const maxChildFiles = 3
 
 var (
 	strategies = []string{"depend", "mirror"}
-	stepName   = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+	stepName   = lazy.Pattern(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 )
 
 // trigger reads trigger: a project's path, or a mapping with project or include.

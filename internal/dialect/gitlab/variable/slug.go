@@ -3,9 +3,10 @@ package variable
 import (
 	"crypto/sha256"
 	"math/big"
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 const (
@@ -68,12 +69,12 @@ func squeeze(s string) string {
 // Environments, deployment tier of environments).
 var tiers = []struct {
 	tier string
-	name *regexp.Regexp
+	name *lazy.Regexp
 }{
-	{"development", regexp.MustCompile(`(?i)dev|review|trunk`)},
-	{"testing", regexp.MustCompile(`(?i)test|tst|int|ac(?:ce)?pt|qa|qc|control|quality`)},
-	{"staging", regexp.MustCompile(`(?i)sta?g|mode?l|pre|demo|non`)},
-	{"production", regexp.MustCompile(`(?i)pro?d|live`)},
+	{"development", lazy.Pattern(`(?i)dev|review|trunk`)},
+	{"testing", lazy.Pattern(`(?i)test|tst|int|ac(?:ce)?pt|qa|qc|control|quality`)},
+	{"staging", lazy.Pattern(`(?i)sta?g|mode?l|pre|demo|non`)},
+	{"production", lazy.Pattern(`(?i)pro?d|live`)},
 }
 
 // Tier is the deployment tier of an environment that does not name one.
@@ -87,7 +88,7 @@ func Tier(environment string) string {
 }
 
 // group is what parallel, parallel:matrix and people put behind the name of a group of jobs, up to three times.
-var group = regexp.MustCompile(`(?:[\x08\s:]+(?:\[.*\]|\d+[\s:/\\]+\d+)){1,3}\s*$`)
+var group = lazy.Pattern(`(?:[\x08\s:]+(?:\[.*\]|\d+[\s:/\\]+\d+)){1,3}\s*$`)
 
 // GroupName is CI_JOB_GROUP_NAME: the name that jobs of a group share, `rspec` for `rspec 1/3` and `rspec: [ruby]`.
 func GroupName(job string) string {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/netip"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
@@ -224,7 +224,7 @@ func (s *shape) publish(text string) error {
 	return nil
 }
 
-var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+var volumeName = lazy.Pattern(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
 // modes are what may stand behind a volume's second colon.
 var modes = []string{"ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent", "shared", "slave", "private", "rshared", "rslave", "rprivate"}
