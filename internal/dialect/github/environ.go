@@ -56,11 +56,15 @@ func (e *environ) addPairs(pairs []string) {
 	}
 }
 
-// pairs is NAME=value for each.
+// pairs is NAME=value for each. A process sees a value up to its first NUL, as on GitHub: nothing more fits in a string
+// of its environment. A name with one has no process.
 func (e *environ) pairs() []string {
 	out := make([]string, 0, len(e.names))
 	for _, name := range e.names {
-		out = append(out, name+"="+e.values[name])
+		value, _, _ := strings.Cut(e.values[name], "\x00")
+		if !strings.Contains(name, "\x00") {
+			out = append(out, name+"="+value)
+		}
 	}
 	return out
 }

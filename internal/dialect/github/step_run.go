@@ -83,7 +83,8 @@ func (w *walk) search(e *environ) {
 	}
 	dirs := make([]string, 0, len(w.path)+1)
 	for i := len(w.path) - 1; i >= 0; i-- {
-		dirs = append(dirs, w.path[i])
+		dir, _, _ := strings.Cut(w.path[i], "\x00") // which would end all of PATH
+		dirs = append(dirs, dir)
 	}
 	rest := e.get("PATH")
 	if rest == "" {

@@ -257,8 +257,10 @@ func (l *Lens) environment(c Command, text string) program.Seen {
 	return program.Seen{}
 }
 
+// spend counts a value of n bytes, which is held until the step ends, however short it is.
 func (l *Lens) spend(n int) string {
-	if l.bytes += n; l.bytes > maxBytes {
+	const each = 64
+	if l.bytes += n + each; l.bytes > maxBytes {
 		return fmt.Sprintf("a step may set at most %d MiB of values by its output", maxBytes>>20)
 	}
 	return ""
