@@ -39,16 +39,18 @@ Nothing is passed over in silence: a key that the tables do not hold is a mistak
 
 | GitHub | here |
 |---|---|
-| ` + "`runs-on`" + ` | ` + "`ubuntu-*`, `self-hosted` and what this machine is" + ` mean this machine; labels of other systems leave the job (or the leg of its matrix) out, with a warning. ` + "`--platform LABEL=shell` or `LABEL=IMAGE`" + ` says otherwise |
+| ` + "`runs-on`" + ` | ` + "`ubuntu-*`, `self-hosted` and what this machine is" + ` mean this machine, and so do labels that say nothing about a system, with a note. Labels of other systems leave the leg of a matrix out, or skip the job, with a warning. ` + "`--platform LABEL=shell` or `LABEL=IMAGE`" + ` says otherwise ([why](decisions/0014-other-systems-are-left-out.md)) |
 | secrets, variables | ` + "`--secret`, `--var`; `--env`" + ` gives variables to every job |
-| ` + "`GITHUB_TOKEN`" + ` | ` + "`--secret GITHUB_TOKEN=…`" + `; without it a token of this run, which its own services take and nobody else |
+| ` + "`GITHUB_TOKEN`" + ` | ` + "`--secret GITHUB_TOKEN=…`" + `; without it a text of the same form, which opens nothing |
 | actions of other repositories | ` + "`--local-repository`, `--action-path`, what `sluice action add`" + ` has put into the cache, ` + "`--mirror`" + `, in this order. Nothing is downloaded during a run |
 | the most used actions | built in, [see below](#built-in-actions); ` + "`--no-native`" + ` takes the real ones |
-| artifacts, caches, ID tokens | served on this machine for as long as the run lasts; official toolkits talk to them |
-| caches of folders outside of the workspace | stay where they are: the folder is this machine's own. A cache whose folders are gone counts as not found |
+| artifacts, caches, ID tokens | served on this machine for as long as the run lasts; official toolkits talk to them ([how](decisions/0016-artifacts-are-zips-for-everyone.md)) |
+| caches of folders outside of the workspace | stay where they are: the folder is this machine's own. A cache whose folders are gone is forgotten ([why](decisions/0013-caches-of-your-own-folders-stay.md)) |
 | environments and their reviewers | an ` + "`environment`" + ` is a name and an address; there is nobody to ask |
-| a fresh machine for every job | a workspace of its own for every job, empty until ` + "`actions/checkout`" + `, which brings the work tree as it is; the rest of the machine is yours |
-| a job without checkout | an empty workspace, as on GitHub |
+| a fresh machine for every job | a workspace of its own for every job, empty until ` + "`actions/checkout`" + `, which brings the work tree as it is ([why](decisions/0015-the-work-tree-is-what-checkout-gives.md)); the rest of the machine is yours |
+| other versions of tools | the setup actions find what is installed; a project's file states the least version ([how](decisions/0017-a-file-states-the-least-version.md)) |
+| concurrency groups of a repository | among the runs of one checkout ([how](decisions/0018-concurrency-reaches-other-runs.md)) |
+| canceling a run | Ctrl-C: jobs that run end with their ` + "`always()` and `cancelled()`" + ` steps, no further job starts ([why](decisions/0019-ctrl-c-starts-no-further-job.md)) |
 `
 
 func keyTables(b *strings.Builder, title, about string, table []workflow.Key) {

@@ -105,7 +105,7 @@ type Attempt struct {
 	Tools     string // the tool cache (RUNNER_TOOL_CACHE), as the job sees it
 	Real      bool   // --no-native: also the actions that are built in come from where they are kept
 	Debug     bool   // ACTIONS_STEP_DEBUG
-	Token     string // secrets.GITHUB_TOKEN where none was given: of this run, good for its own services only
+	Token     string // secrets.GITHUB_TOKEN where none was given: of the form that tools expect, good for nothing
 	Version   string // of this program
 }
 

@@ -113,7 +113,7 @@ func (c *call) fetch(repository string) (program.Fetch, error) {
 		}
 		f.Depth = n
 	}
-	// The run's own token is good for nothing but the services of the run: git has no use for it.
+	// The run's own token is good for nothing: git has no use for it.
 	f.Persist = f.Persist && f.Token != c.Attempt.Token
 	if repository != "" && strings.Count(repository, "/") != 1 {
 		return f, fmt.Errorf("invalid repository %q: it has the form owner/repo", repository)

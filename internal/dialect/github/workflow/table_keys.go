@@ -3,7 +3,7 @@ package workflow
 import "github.com/sluice-delivery/sluice/internal/flow/fault"
 
 const (
-	tokenNote    = "the token of a run is good for its own services only, and for what --secret GITHUB_TOKEN=… gives it"
+	tokenNote    = "id-token: write lets the job ask for an ID token; the rest has no effect: GITHUB_TOKEN may do what the one of --secret may"
 	approvalNote = "nobody is asked for an approval; secrets and variables are those given on the command line"
 	parallelNote = "steps of a job run one after the other here"
 )
