@@ -83,7 +83,6 @@ type walk struct {
 	matchers []*command.Matcher
 	loaded   map[string][]string // owners of matchers, by the file that they are from
 	top      *scope
-	names    map[string]int  // how often a name of github.action was given
 	numbers  int             // of steps, for the names of their folds
 	slots    map[string]slot // of command files, by context
 	shown    int             // summaries
@@ -101,7 +100,7 @@ type walk struct {
 
 func newWalk(in Attempt) *walk {
 	w := &walk{
-		Attempt: in, own: OwnOf(in.Job), status: success, names: map[string]int{}, loaded: map[string][]string{},
+		Attempt: in, own: OwnOf(in.Job), status: success, loaded: map[string][]string{},
 		resolved: map[string]program.Outcome{}, metas: map[string]*workflow.Action{}, slots: map[string]slot{}, nodes: map[string]string{},
 	}
 	w.top = &scope{w: w}

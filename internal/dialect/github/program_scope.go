@@ -24,6 +24,7 @@ type scope struct {
 	ids    []string
 	ran    map[string]*ran // by id, in lower case
 	posts  []func()        // what is to be done at the job's end, in order
+	names  map[string]int  // how often a name of a step without an id was given
 }
 
 // source is the action that a scope or a step belongs to.

@@ -93,7 +93,7 @@ func (w *walk) begin(s *scope, def *workflow.Step, u *use) *step {
 	if u != nil && u.called != "" {
 		at.name = u.called
 	} else {
-		at.name = w.named(def)
+		at.name = s.named(def)
 	}
 	if u != nil {
 		u.called = at.name
@@ -274,7 +274,8 @@ func firstLine(text string) string {
 }
 
 // named is github.action: the step's id, or a name made of what it runs, numbered from its second use on.
-func (w *walk) named(def *workflow.Step) string {
+// What a composite action runs does not count for the steps around it.
+func (s *scope) named(def *workflow.Step) string {
 	if def.ID.Value != "" {
 		return def.ID.Value
 	}
@@ -294,8 +295,11 @@ func (w *walk) named(def *workflow.Step) string {
 			}, ref)
 		}
 	}
-	w.names[name]++
-	if n := w.names[name]; n > 1 {
+	if s.names == nil {
+		s.names = map[string]int{}
+	}
+	s.names[name]++
+	if n := s.names[name]; n > 1 {
 		return fmt.Sprintf("%s_%d", name, n)
 	}
 	return name
