@@ -16,38 +16,54 @@ func (w *walk) lens(at *step) *command.Lens {
 	})
 }
 
-// match reads the matchers that a step asked for. They look at what it wrote afterwards, and at what later steps write.
+// match reads the matchers that a step asked for. They look at what it wrote until it took them away again, and at what
+// later steps write.
 func (w *walk) match(said *command.Said) {
-	for _, owner := range said.Unloads {
-		owners := []string{owner}
-		if file, ok := strings.CutPrefix(owner, "file:"); ok {
-			owners = w.loaded[file]
-		}
-		for _, o := range owners {
-			w.matchers = command.Without(w.matchers, o)
-		}
-	}
-	var fresh []*command.Matcher
-	for _, file := range said.Loads {
-		text, why := w.content(file)
-		if why == "" {
-			var err error
-			var read []*command.Matcher
-			if read, err = command.ReadMatchers([]byte(text)); err == nil {
-				fresh = command.With(fresh, read)
-				for _, m := range read {
-					w.loaded[file] = append(w.loaded[file], m.Owner)
-				}
-				continue
+	var spans []command.Span
+	end := func(owner string, at int) {
+		for i := range spans {
+			if strings.EqualFold(spans[i].Owner, owner) {
+				spans[i].To = min(spans[i].To, at)
 			}
-			why = err.Error()
 		}
-		w.caution("the problem matcher %s is not used: %s [%s]", file, why, command.CodeMatcher)
+		w.matchers = command.Without(w.matchers, owner)
 	}
-	if len(fresh) > 0 {
-		w.matchers = command.With(w.matchers, fresh)
-		w.note(command.Replay(said.Held, fresh, w.Paths.JobWorkspace)...)
+	for _, move := range said.Moves {
+		switch {
+		case move.Add:
+			for _, m := range w.matchersIn(move.File) {
+				end(m.Owner, move.At)
+				spans = append([]command.Span{{Matcher: m, From: move.At, To: len(said.Held)}}, spans...)
+				w.matchers = command.With(w.matchers, []*command.Matcher{m})
+			}
+		case move.Owner != "":
+			end(move.Owner, move.At)
+		default:
+			for _, owner := range w.loaded[move.File] {
+				end(owner, move.At)
+			}
+		}
 	}
+	if len(spans) > 0 {
+		w.note(command.Replay(said.Held, spans, w.Paths.JobWorkspace)...)
+	}
+}
+
+// matchersIn reads a file of matchers, with a warning where it cannot be used.
+func (w *walk) matchersIn(file string) []*command.Matcher {
+	text, why := w.content(file)
+	if why == "" {
+		read, err := command.ReadMatchers([]byte(text))
+		if err == nil {
+			for _, m := range read {
+				w.loaded[file] = append(w.loaded[file], m.Owner)
+			}
+			return read
+		}
+		why = err.Error()
+	}
+	w.caution("the problem matcher %s is not used: %s [%s]", file, why, command.CodeMatcher)
+	return nil
 }
 
 // content is the text of a file where the job runs, relative to the workspace or absolute: actions keep their matchers

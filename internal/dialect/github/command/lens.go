@@ -31,12 +31,19 @@ type Said struct {
 	Paths          []string // only with Unsecure
 	Notes          []program.Note
 	Masks          []string
-	Loads          []string // files of matchers that ::add-matcher:: named, in order
-	Unloads        []string // owners that ::remove-matcher:: named
+	Moves          []Move // what ::add-matcher:: and ::remove-matcher:: named, in order
 	Failed         string   // why the step fails although its commands went well; "" for no reason
 	Lost           int      // notes beyond the bound
-	// Held are the lines after the first of Loads: its matchers could not look at them when they came. See Replay.
+	// Held are the lines after the first matcher was added: it could not look at them when they came. See Replay.
 	Held []Held
+}
+
+// Move adds the matchers of a file, or takes those of an owner or of a file away.
+type Move struct {
+	Add   bool
+	File  string
+	Owner string // "" where a file is named
+	At    int    // how many lines were held before
 }
 
 // Held is a line of output.

@@ -134,8 +134,8 @@ func TestBounds(t *testing.T) {
 		l.Line(program.Stdout, strings.Repeat("y", 1000))
 	}
 	said := l.Said()
-	if len(said.Masks) > 10_000 || len(said.Notes) > 1_000 || len(l.Open()) > 16 || len(said.Loads) > 100 || said.Lost == 0 {
-		t.Errorf("%d masks, %d notes, %d folds, %d matchers, %d lost", len(said.Masks), len(said.Notes), len(l.Open()), len(said.Loads), said.Lost)
+	if len(said.Masks) > 10_000 || len(said.Notes) > 1_000 || len(l.Open()) > 16 || len(said.Moves) > 200 || said.Lost == 0 {
+		t.Errorf("%d masks, %d notes, %d folds, %d matchers, %d lost", len(said.Masks), len(said.Notes), len(l.Open()), len(said.Moves), said.Lost)
 	}
 	bytes := 0
 	for _, h := range said.Held {

@@ -17,6 +17,15 @@ func notes(all []program.Note) string {
 	return strings.Join(out, "\n")
 }
 
+// whole lets matchers look at every line.
+func whole(all []*command.Matcher) []command.Span {
+	var out []command.Span
+	for _, m := range all {
+		out = append(out, command.Span{Matcher: m, To: 1 << 30})
+	}
+	return out
+}
+
 func held(lines ...string) []command.Held {
 	var out []command.Held
 	for _, l := range lines {
@@ -69,7 +78,7 @@ func TestMatching(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := notes(command.Replay(held(c.lines...), all, "/w")); got != c.want {
+		if got := notes(command.Replay(held(c.lines...), whole(all), "/w")); got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
 		}
 	}
@@ -129,7 +138,7 @@ func FuzzMatchers(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, n := range command.Replay(held(strings.Split(output, "\n")...), all, "/w") {
+		for _, n := range command.Replay(held(strings.Split(output, "\n")...), whole(all), "/w") {
 			if strings.TrimSpace(n.Message) == "" || n.Line < 0 || strings.HasPrefix(n.File, "/") || strings.HasPrefix(n.File, "../") {
 				t.Errorf("%+v", n)
 			}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/flow/lazy"
@@ -191,9 +192,7 @@ func (l *Lens) load(c Command) program.Seen {
 	if strings.TrimSpace(c.Data) == "" {
 		return program.Seen{Show: "::add-matcher:: names no file", Warning: true}
 	}
-	if len(l.said.Loads) < MaxMatchers {
-		l.said.Loads = append(l.said.Loads, c.Data)
-	}
+	l.move(Move{Add: true, File: c.Data})
 	return program.Seen{}
 }
 
@@ -206,13 +205,20 @@ func (l *Lens) unload(c Command) program.Seen {
 	case owner == "" && c.Data == "":
 		return program.Seen{Show: "::remove-matcher:: names neither an owner nor a file", Warning: true}
 	case owner == "":
-		// Every file that was loaded is known by its path; see Matchers.Remove.
-		l.said.Unloads = append(l.said.Unloads, "file:"+c.Data)
+		l.move(Move{File: c.Data})
 		return program.Seen{}
 	}
-	l.said.Unloads = append(l.said.Unloads, owner)
+	l.move(Move{Owner: owner})
 	l.forget(owner)
 	return program.Seen{}
+}
+
+// move notes a change of the matchers.
+func (l *Lens) move(m Move) {
+	if len(l.said.Moves) < 2*MaxMatchers {
+		m.At = len(l.said.Held)
+		l.said.Moves = append(l.said.Moves, m)
+	}
 }
 
 // forget takes a matcher out of what looks at the rest of this step's output.
@@ -250,24 +256,37 @@ func With(all, more []*Matcher) []*Matcher {
 
 // hold keeps a line for matchers still to be read.
 func (l *Lens) hold(s program.Stream, line string) {
-	if len(l.said.Loads) == 0 || len(l.said.Held) >= maxHeld || l.held+len(line) > maxHeldSize {
+	if !slices.ContainsFunc(l.said.Moves, func(m Move) bool { return m.Add }) || len(l.said.Held) >= maxHeld || l.held+len(line) > maxHeldSize {
 		return
 	}
 	l.held += len(line)
 	l.said.Held = append(l.said.Held, Held{s, line})
 }
 
-// Replay lets matchers look at lines that were written before they were read.
-func Replay(held []Held, matchers []*Matcher, workspace string) []program.Note {
+// Span is a matcher and the lines that it looks at: Held[From:To].
+type Span struct {
+	*Matcher
+	From, To int
+}
+
+// Replay lets matchers that a step added look at what it wrote while they were there.
+func Replay(held []Held, spans []Span, workspace string) []program.Note {
 	streams := map[program.Stream][]*matching{}
 	for _, s := range []program.Stream{program.Stdout, program.Stderr} {
-		for _, m := range matchers {
-			streams[s] = append(streams[s], newMatching(m))
+		for _, m := range spans {
+			streams[s] = append(streams[s], newMatching(m.Matcher))
 		}
 	}
 	var out []program.Note
-	for _, h := range held {
-		if n := look(streams[h.Stream], h.Text, workspace); n != nil && len(out) < maxNotes {
+	var now []*matching
+	for i, h := range held {
+		now = now[:0]
+		for n, m := range streams[h.Stream] {
+			if spans[n].From <= i && i < spans[n].To {
+				now = append(now, m)
+			}
+		}
+		if n := look(now, h.Text, workspace); n != nil && len(out) < maxNotes {
 			out = append(out, *n)
 		}
 	}
