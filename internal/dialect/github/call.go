@@ -1,7 +1,9 @@
 package github
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,8 +154,11 @@ func (c *compiler) tree(s *scene, f *Frame, at fault.Place) bool {
 		files, f.Repository, f.Ref = c.in.Files, "", ""
 	default:
 		c.trees[key] = nil
-		c.faults.Add(fault.At(CodeCallSource, at, "the workflow %s cannot be had: %v", s.job.Uses.Value, err).
-			WithHint("--local-repository %s=DIR names a folder that holds it, `sluice action add %s` keeps it for good", key, key))
+		why, hint := err.Error(), fmt.Sprintf("--local-repository %s=DIR names a folder that holds it, `sluice action add %s` keeps it for good", key, key)
+		if told, ok := errors.AsType[*fault.Fault](err); ok {
+			why, hint = told.Message, cmp.Or(told.Hint, hint)
+		}
+		c.faults.Add(fault.At(CodeCallSource, at, "the workflow %s cannot be had: %s", s.job.Uses.Value, why).WithHint("%s", hint))
 		return false
 	}
 	if f.Repository != "" {

@@ -54,6 +54,7 @@ type compiler struct {
 
 	jobs    int                        // made so far
 	told    map[string]bool            // remarks that are told once
+	without map[string]*without        // legs left out, by place and reason
 	callees map[string]map[string]bool // the workflows called, by the path of the outermost caller
 	excused []plan.Excluded
 }
@@ -61,7 +62,7 @@ type compiler struct {
 func newCompiler(in *Input) *compiler {
 	return &compiler{
 		in: in, events: map[string]*Event{}, files: map[string]reading{}, trees: map[string]Files{},
-		told: map[string]bool{}, callees: map[string]map[string]bool{},
+		told: map[string]bool{}, without: map[string]*without{}, callees: map[string]map[string]bool{},
 		vars: VarsContext(in.Given),
 	}
 }

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -90,7 +91,7 @@ func (c *compiler) placeholder(s *scene, v ruling, l leg) *plan.Job {
 	}
 	j := &plan.Job{
 		Name: s.f.name + legName(s.basic(), l.shown), Key: s.job.ID, Matrix: variables(l.matrix), Values: valuesOf(l.matrix), Index: l.index, Total: l.total,
-		Place: s.job.Place, Why: v.why, Stage: s.stage, Graph: true, When: v.when, Regardless: v.when == plan.Always, Strategy: l.plan, Own: own,
+		Place: s.job.Place, Why: v.why, Stage: s.stage, Graph: true, When: v.when, Regardless: c.regardless(s, v.when), Strategy: l.plan, Own: own,
 		Variables: written(s.job.Env, plan.JobLevel), Outputs: outputs(s.job),
 	}
 	return j
@@ -365,12 +366,27 @@ func outputs(j *workflow.Job) []plan.Variable {
 	return out
 }
 
-// leftOut tells of a leg that this machine is not made for.
+// leftOut tells of a leg that this machine is not made for: once for all legs of a job that want the same.
 func (c *compiler) leftOut(s *scene, j *plan.Job, at site) *plan.Excluded {
 	place := s.job.RunsOn.Node.At()
-	c.faults.Add(fault.At(CodeOtherSystem, place, "job %q is left out: %s", j.Name, at.out).WithSeverity(fault.Warning).
-		WithHint("--platform %s=shell runs it here, --platform %s=IMAGE in a container", at.label, at.label))
+	key := place.String() + at.out
+	if out := c.without[key]; out != nil {
+		out.legs++
+		out.told.Message = fmt.Sprintf("%d legs of job %q are left out: %s", out.legs, j.Key, strings.Replace(at.out, "it wants", "they want", 1))
+		out.told.WithHint("--platform %s=shell runs them here, --platform %s=IMAGE in containers", at.label, at.label)
+	} else {
+		told := fault.At(CodeOtherSystem, place, "job %q is left out: %s", j.Name, at.out).WithSeverity(fault.Warning).
+			WithHint("--platform %s=shell runs it here, --platform %s=IMAGE in a container", at.label, at.label)
+		c.without[key] = &without{told: told, legs: 1}
+		c.faults.Add(told)
+	}
 	return &plan.Excluded{Name: j.Name, Place: s.job.Place, Why: plan.Decision{Rule: "runs-on", Text: at.out, Place: place, When: plan.Never}}
+}
+
+// without are the legs of a job that are left out for one reason.
+type without struct {
+	told *fault.Fault
+	legs int
 }
 
 // valuesOf is a leg's matrix as JSON, nil where there is none.

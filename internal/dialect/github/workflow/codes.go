@@ -61,7 +61,8 @@ var Docs = []fault.Doc{
           - run: make test
 `},
 	{Code: CodeUnknownKey, Summary: "A key is not known at this place.", Page: syntaxPage, Text: `GitHub refuses files with keys that it does not know. Often a key is misspelled or indented too far or not far enough:
-working-directory belongs to a step or to defaults.run, timeout-minutes to a job or a step, branches to an event.`},
+working-directory belongs to a step or to defaults.run, timeout-minutes to a job or a step, branches to an event. Below an
+event, and below an input of workflow_dispatch, GitHub accepts any key and passes over it, so that this is a warning there.`},
 	{Code: CodeMissing, Summary: "A key is missing.", Page: syntaxPage, Text: `A workflow needs on and jobs, a job needs runs-on and steps (or uses), a step needs run or uses.`},
 	{Code: CodeType, Summary: "A value is of the wrong kind.", Page: syntaxPage, Text: `For example a list where text is wanted, or "true" in quotes where true is: in quotes it is text, which GitHub does not take for a boolean.`},
 	{Code: CodeEmpty, Summary: "A value is missing after its key.", Page: syntaxPage, Text: `The key stands there without a value. GitHub says "Unexpected value ''". Write a value or remove the key; an empty mapping is {} and an empty list [].`},
@@ -69,8 +70,10 @@ working-directory belongs to a step or to defaults.run, timeout-minutes to a job
 	{Code: CodeID, Summary: "An identifier is not valid.", Page: syntaxPage + ", jobs.<job_id>", Text: `Ids of jobs, steps, inputs and outputs begin with a letter or _ and hold letters, digits, - and _. Job and step ids are shorter than 100 characters and do not begin with __, which GitHub keeps for itself.`},
 	{Code: CodeSameID, Summary: "Two steps of a job have the same id.", Page: syntaxPage + ", jobs.<job_id>.steps[*].id", Text: `Step ids are unique in their job, whatever their case.`},
 	{Code: CodeEvent, Summary: "An event is not known.", Page: eventsPage, Text: `Only the events of that page trigger workflows; not every webhook does. The name of an event is written with underscores: pull_request.`},
-	{Code: CodeActivity, Summary: "The event has no such activity type.", Page: eventsPage, Text: `types: lists activities of the event, such as opened or closed of pull_request. Events without activities take no types.`},
-	{Code: CodeFilter, Summary: "The event takes no such filter.", Page: syntaxPage + ", on", Text: `branches is known to push, pull_request, pull_request_target, merge_group and workflow_run; tags to push; paths to push, pull_request and pull_request_target; workflows to workflow_run.`},
+	{Code: CodeActivity, Summary: "The event has no such activity type.", Page: eventsPage, Text: `types: lists activities of the event, such as opened or closed of pull_request. Events without activities take no types. GitHub accepts a type
+that it does not know, and it matches nothing, so that this is a warning.`},
+	{Code: CodeFilter, Summary: "The event takes no such filter.", Page: syntaxPage + ", on", Text: `branches is known to push, pull_request, pull_request_target, merge_group and workflow_run; tags to push; paths to push, pull_request and pull_request_target; workflows to workflow_run.
+GitHub accepts other filters and passes over them, so that this is a warning: on: create with branches runs for every branch.`},
 	{Code: CodeBothFilters, Summary: "A filter and its -ignore form stand together.", Page: syntaxPage + ", on.push.<branches|tags|branches-ignore|tags-ignore>", Text: `branches and branches-ignore (tags and tags-ignore, paths and paths-ignore) cannot both be used for one event. Use patterns that start with ! instead:
 
     branches: ['release/**', '!release/**-alpha']

@@ -48,6 +48,9 @@ func (r *reader) cron(t Text) {
 			r.mistake(CodeCron, r.at(t.Node)(offset), "the %s %q %s", cronFields[i].name, part, why)
 			return
 		}
+		if f := cronFields[i]; f.oversteps(part) {
+			r.warn(CodeCron, r.at(t.Node)(offset), "the step of the %s %q is longer than the field: only the first value counts", f.name, part)
+		}
 		if i == 0 {
 			minutes = values
 		}
@@ -76,10 +79,10 @@ func (f cronField) read(text string) (values []bool, why string) {
 		by := 1
 		if stepped {
 			n, err := strconv.Atoi(step)
-			if err != nil || n < 1 || n > f.max {
+			if err != nil || n < 1 {
 				return nil, "has a step that is no number from 1 to " + strconv.Itoa(f.max)
 			}
-			by = n
+			by = min(n, f.max+1) // a longer step leaves the first value only
 		}
 		low, high, why := f.span(span, stepped)
 		if why != "" {
@@ -90,6 +93,17 @@ func (f cronField) read(text string) (values []bool, why string) {
 		}
 	}
 	return values, ""
+}
+
+// oversteps reports whether a field that can be read has a step behind its last value, which GitHub accepts.
+func (f cronField) oversteps(text string) bool {
+	for item := range strings.SplitSeq(text, ",") {
+		_, step, _ := strings.Cut(item, "/")
+		if n, err := strconv.Atoi(step); err == nil && n > f.max {
+			return true
+		}
+	}
+	return false
 }
 
 // span is the first and last value of an item.

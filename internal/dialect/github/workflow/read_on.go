@@ -96,6 +96,9 @@ func (r *reader) trigger(name Text, n *yamlx.Node) Trigger {
 			r.mistake(CodeMissing, name.At(), "workflow_run names no workflows").WithHint("workflows: [Build]")
 		}
 		return t
+	case n.IsSequence() && len(n.Items) == 0:
+		r.warn(CodeType, n.Place, "%s is a mapping, not a list; GitHub passes over it", e.Name).WithHint("remove []")
+		return t
 	case !r.mapping(n, e.Name):
 		return t
 	}
@@ -120,16 +123,18 @@ func (r *reader) trigger(name Text, n *yamlx.Node) Trigger {
 // filters are the keys that some event has.
 var filters = []string{"types", "branches", "branches-ignore", "tags", "tags-ignore", "paths", "paths-ignore", "workflows", "inputs", "outputs", "secrets", "names", "versions"}
 
+// noFilter warns of a key that the event does not take. GitHub accepts such files and passes over the key (the schema of
+// the runner's own parser lets any key stand below an event, and workflows of many repositories have some).
 func (r *reader) noFilter(e *Event, key *yamlx.Node) {
 	name := key.Value
 	if !slices.Contains(filters, name) {
-		f := r.mistake(CodeUnknownKey, key.Place, "the event %s has no key %q", e.Name, name)
+		f := r.warn(CodeUnknownKey, key.Place, "the event %s has no key %q: GitHub passes over it", e.Name, name)
 		if near := nearest(name, e.Keys); near != "" {
 			f.WithHint("did you mean %q?", near)
 		}
 		return
 	}
-	f := r.mistake(CodeFilter, key.Place, "the event %s takes no %s", e.Name, name)
+	f := r.warn(CodeFilter, key.Place, "the event %s takes no %s: GitHub passes over it", e.Name, name)
 	switch {
 	case name == "types":
 		f.WithHint("it has no activities")
@@ -176,7 +181,7 @@ func (r *reader) filter(t *Trigger, e *Event, name string, n *yamlx.Node) {
 	}
 }
 
-// activities tells types that the event does not have.
+// activities warns of types that the event does not have, which GitHub accepts.
 func (r *reader) activities(e *Event, types []Text) {
 	for i, t := range types {
 		switch {
@@ -184,7 +189,7 @@ func (r *reader) activities(e *Event, types []Text) {
 			r.warn(CodeUseless, t.At(), "the type %s is named twice", t.Value)
 		case e.AnyType || slices.Contains(e.Types, t.Value) || t.Value == "":
 		default:
-			f := r.mistake(CodeActivity, t.At(), "%s has no activity type %q", e.Name, t.Value)
+			f := r.warn(CodeActivity, t.At(), "%s has no activity type %q: it matches nothing", e.Name, t.Value)
 			if near := nearest(t.Value, e.Types); near != "" {
 				f.WithHint("did you mean %s?", near)
 			} else {

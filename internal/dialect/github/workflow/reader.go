@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github/expr"
@@ -148,6 +149,9 @@ func (r *reader) support(k *Key, at fault.Place) {
 	}
 }
 
+// loose are the scopes of a workflow in which GitHub accepts any key and passes over those it does not know.
+var loose = []string{"on.workflow_dispatch.inputs.<input_id>", "on.schedule[*]"}
+
 func (r *reader) unknown(key *yamlx.Node, what, path string) {
 	name := key.Value
 	if name == "<<" {
@@ -169,8 +173,8 @@ func (r *reader) unknown(key *yamlx.Node, what, path string) {
 	default:
 		f.WithHint("known are %s", strings.Join(namesOf(path), ", "))
 	}
-	if r.inAction && (path == actionScope || path == actionScope+"inputs.<input_id>") {
-		f.Severity = fault.Warning // the runner passes over them
+	if r.inAction && (path == actionScope || path == actionScope+"inputs.<input_id>") || slices.Contains(loose, path) {
+		f.Severity = fault.Warning // the runner and GitHub pass over them
 	}
 	r.tell(f)
 }
