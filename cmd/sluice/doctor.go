@@ -101,7 +101,7 @@ func checkShell() finding {
 		return finding{Name: "shell", Status: "ok", Detail: path}
 	}
 	if path, err := exec.LookPath("sh"); err == nil {
-		return finding{Name: "shell", Status: "warning", Detail: path, Hint: "without bash, scripts run in sh, as GitLab's runner does"}
+		return finding{Name: "shell", Status: "warning", Detail: path, Hint: "without bash, scripts run in sh, as the runners of GitLab and GitHub do it"}
 	}
 	return finding{Name: "shell", Status: "failed", Detail: "neither bash nor sh is on PATH"}
 }

@@ -237,7 +237,11 @@ func (l *looker) own() (Found, bool, error) {
 // missing says what was looked at and what would help.
 func (l *looker) missing() error {
 	name := label(l.repository, l.ref)
-	return fault.New(CodeMissing, "%s is not on this machine (looked at: %s)", name, strings.Join(l.looked, ", ")).
+	where := ""
+	if len(l.looked) > 0 {
+		where = " (looked at: " + strings.Join(l.looked, ", ") + ")"
+	}
+	return fault.New(CodeMissing, "%s is not on this machine%s", name, where).
 		WithHint("`sluice action add %s` brings it, with `--from DIR` from a folder or clone; --local-repository %s=DIR takes a folder for this run", name, name)
 }
 

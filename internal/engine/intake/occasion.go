@@ -23,7 +23,7 @@ const (
 
 // Docs explains the codes.
 var Docs = []fault.Doc{
-	{Code: CodeEvent, Summary: "the event is not known", Text: "--event takes push, tag, merge_request, schedule, api, web, trigger, pipeline, parent_pipeline, chat, external and the other values of CI_PIPELINE_SOURCE.", Page: "Predefined CI/CD variables reference, CI_PIPELINE_SOURCE"},
+	{Code: CodeEvent, Summary: "the event is not known", Text: "--event takes push, tag, merge_request, schedule, api, web, trigger, pipeline, parent_pipeline, chat, external and the other values of CI_PIPELINE_SOURCE; of GitHub workflows every event that can start one (docs/github.md lists them).", Page: "Predefined CI/CD variables reference, CI_PIPELINE_SOURCE"},
 	{Code: CodeHistory, Summary: "a revision is not in this clone", Text: "The branch, tag or commit named by --tag or --changed-since does not exist here. Fetch it, or name another.", Page: ""},
 }
 
