@@ -65,7 +65,7 @@ func (c *compiler) inputs(f *workflow.File, t triggering, frame *Frame) expr.Val
 			b.Set(in.Name.Value, v)
 		case in.Required && !in.Default.Set:
 			c.faults.Add(fault.At(CodeInput, in.Name.At(), "the workflow %s requires the input %q, which is not given", f.Title(), in.Name.Value).
-				WithHint("give it with --input %s=…%s", in.Name.Value, choices(in)))
+				WithHint("give it with --input %s=…%s%s", in.Name.Value, choices(in), c.alone()))
 		default:
 			b.Set(in.Name.Value, c.otherwise(in, env))
 		}
@@ -78,6 +78,14 @@ func (c *compiler) deprecated(in *workflow.Input, at fault.Place) {
 	if message := in.DeprecationMessage.Value; message != "" {
 		c.once(fault.At(CodeInput, at, "the input %q is deprecated: %s", in.Name.Value, message).WithSeverity(fault.Warning))
 	}
+}
+
+// alone says how one workflow is run where the event is for all of them.
+func (c *compiler) alone() string {
+	if len(c.in.Workflows) > 0 {
+		return ""
+	}
+	return "; -f FILE runs one workflow only"
 }
 
 func choices(in *workflow.Input) string {
