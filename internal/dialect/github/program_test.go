@@ -382,8 +382,8 @@ func (s *stage) exec(a program.Exec) program.Outcome {
 		line += " at most " + a.Timeout.String()
 	}
 	s.write("%s%s", line, always(a.Always))
-	if len(a.Argv) == 3 && a.Argv[0] == "cat" { // a problem matcher
-		text, ok := s.files[a.Argv[2]]
+	if a.Step == "problem matcher" {
+		text, ok := s.files[a.Argv[len(a.Argv)-1]]
 		if !ok {
 			a.Lens.Line(program.Stderr, "no such file")
 			return program.Outcome{Exit: 1, Failure: program.ScriptFailure}

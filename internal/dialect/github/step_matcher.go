@@ -66,12 +66,16 @@ func (w *walk) matchersIn(file string) []*command.Matcher {
 	return nil
 }
 
+// readWhole is a script that reads a file of at most 1 MiB, and waits for no pipe and no device: what the output of a step
+// names may be anything.
+const readWhole = `[ ! -e "$1" ] || [ -f "$1" ] || { echo "not a file" >&2; exit 1; }; exec head -c 1048576 -- "$1"`
+
 // content is the text of a file where the job runs, relative to the workspace or absolute: actions keep their matchers
 // in their own folders. why says why it cannot be had.
 func (w *walk) content(file string) (text, why string) {
 	keep := &keeper{}
 	o := w.do(program.Exec{
-		Step: "problem matcher", Argv: []string{"cat", "--", file}, Env: w.bare(), Quiet: true, Always: true, Lens: keep, Timeout: 10 * time.Second,
+		Step: "problem matcher", Argv: []string{"sh", "-c", readWhole, "sh", file}, Env: w.bare(), Quiet: true, Always: true, Lens: keep, Timeout: 10 * time.Second,
 	})
 	if o.Failure != "" || o.Exit != 0 {
 		return "", "the file cannot be read: " + strings.TrimSpace(keep.errors.String())
