@@ -50,7 +50,7 @@ Nothing is passed over in silence: a key that the tables do not hold is a mistak
 | a fresh machine for every job | a workspace of its own for every job, empty until ` + "`actions/checkout`" + `, which brings the work tree as it is ([why](decisions/0015-the-work-tree-is-what-checkout-gives.md)); the rest of the machine is yours |
 | other versions of tools | the setup actions find what is installed; a project's file states the least version ([how](decisions/0017-a-file-states-the-least-version.md)) |
 | concurrency groups of a repository | among the runs of one checkout ([how](decisions/0018-concurrency-reaches-other-runs.md)) |
-| canceling a run | Ctrl-C: jobs that run end with their ` + "`always()` and `cancelled()`" + ` steps, no further job starts ([why](decisions/0019-ctrl-c-starts-no-further-job.md)) |
+| canceling a run | Ctrl-C: steps and jobs that say ` + "`always()` or `cancelled()`" + ` still run, a second Ctrl-C ends them too ([why](decisions/0019-ctrl-c-is-each-forges-cancel.md)) |
 `
 
 func keyTables(b *strings.Builder, title, about string, table []workflow.Key) {
@@ -107,7 +107,7 @@ var functionNotes = map[string]string{
 	"hashFiles": "files of the workspace alone",
 	"success":   "all jobs before this one, not only those that it names as needs",
 	"failure":   "of any job before this one",
-	"cancelled": "after Ctrl-C, and in jobs that a failing leg stopped. Ctrl-C starts no further job; the steps of a running one that ask for it still run",
+	"cancelled": "after Ctrl-C, and in jobs that a failing leg or a newer run stopped. Steps and jobs that ask for it still run, for five minutes at most; a second Ctrl-C ends them too",
 	"always":    "see cancelled",
 	"case":      "only the chosen value is evaluated",
 }
