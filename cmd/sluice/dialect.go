@@ -165,8 +165,8 @@ func (p *pipelineFlags) named(root string) (found, error) {
 	return found{dialect: dialect, file: rel}, nil
 }
 
-// dialectOf tells a workflow from a GitLab pipeline: by its folder, else by its two keys that every workflow has at the
-// beginning of a line and that mean nothing to GitLab together.
+// dialectOf tells a workflow from a GitLab pipeline: by its folder, else by the key jobs at the beginning of a line, with
+// on there too, which every workflow has and which mean nothing to GitLab together, or with a job that says runs-on.
 func dialectOf(rel, abs string) string {
 	switch {
 	case strings.Contains("/"+rel, "/"+workflowsDir+"/"), isActionFile(rel):
@@ -182,13 +182,14 @@ func dialectOf(rel, abs string) string {
 	if err != nil {
 		return "gitlab"
 	}
-	on, jobs := false, false
+	on, jobs, runs := false, false, false
 	for line := range strings.Lines(string(text)) {
 		key, _, _ := strings.Cut(line, ":")
 		on = on || strings.Trim(key, `"'`) == "on"
 		jobs = jobs || strings.Trim(key, `"'`) == "jobs"
+		runs = runs || strings.TrimSpace(key) == "runs-on"
 	}
-	if on && jobs {
+	if jobs && (on || runs) {
 		return "github"
 	}
 	return "gitlab"
