@@ -143,7 +143,7 @@ func machine() github.Machine {
 }
 
 func (d *githubDialect) bind(ctx context.Context, lease dispatch.Lease, _ *blob.Store) (run.Bound, fault.Faults) {
-	b, found := github.Bind(ctx, github.BindInput{Input: d.input(), Plan: lease.Scope, Job: lease.Job, Needs: lease.Needs, Before: lease.Before})
+	b, found := github.Bind(ctx, github.BindInput{Input: d.input(), Plan: lease.Scope, Job: lease.Job, Needs: lease.Needs, Before: lease.Before, Canceled: lease.Canceled})
 	return run.Bound{Plan: b.Plan, Job: b.Job, Skip: b.Skip}, found
 }
 

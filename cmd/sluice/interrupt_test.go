@@ -86,6 +86,45 @@ b:
 	}
 }
 
+// Of a canceled GitHub run go on: steps and jobs whose conditions hold then. The rest does not begin.
+func TestInterruptAsksConditions(t *testing.T) {
+	t.Parallel()
+	dir := world(t, `
+-- .github/workflows/ci.yml --
+on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          echo ready
+          exec sleep 987654
+      - run: echo no
+      - {if: always(), run: 'echo "always ${{ job.status }}"'}
+      - {if: cancelled(), run: echo cancelled}
+      - {if: failure(), run: echo no}
+  plain: {needs: a, runs-on: ubuntu-latest, steps: [{run: echo no}]}
+  always: {needs: a, if: always(), runs-on: ubuntu-latest, steps: [{run: 'echo "${{ needs.a.result }}"'}]}
+  cancelled: {needs: a, if: cancelled(), runs-on: ubuntu-latest, steps: [{run: echo yes}]}
+  unless: {needs: a, if: "!cancelled()", runs-on: ubuntu-latest, steps: [{run: echo no}]}
+  failed: {needs: a, if: failure(), runs-on: ubuntu-latest, steps: [{run: echo no}]}
+  after: {needs: always, runs-on: ubuntu-latest, steps: [{run: echo no}]}
+`)
+	h := interrupt(t, dir, syscall.SIGINT)
+	if h.exit != 130 || h.pipeline() != "canceled" {
+		t.Errorf("exit code %d, pipeline %s; want 130, canceled", h.exit, h.pipeline())
+	}
+	for job, want := range map[string]string{
+		"a": "canceled ready|always cancelled|cancelled", "plain": "canceled ", "always": "success cancelled", "cancelled": "success yes",
+		"unless": "skipped ", "failed": "", "after": "skipped ",
+	} {
+		got := h.last()[job] + " " + strings.Join(h.lines(job, "stdout"), "|")
+		if got != want && (want != "" || strings.Contains(got, "no")) {
+			t.Errorf("%s: %q, want %q", job, got, want)
+		}
+	}
+}
+
 // A job that does not listen to the first signal is killed by the second, long before its grace is over.
 func TestSecondInterruptKills(t *testing.T) {
 	t.Parallel()

@@ -129,7 +129,7 @@ func (l *local) drive(ctx context.Context) (run.Status, error) {
 	if len(l.plan.Jobs) == 0 {
 		return run.Skipped, nil
 	}
-	d := &dispatch.Driver{Agent: l, Binder: l, Watcher: l, Groups: groups{store.Groups{Dir: l.state}, l.mask}, Slots: l.flags.slots}
+	d := &dispatch.Driver{Agent: l, Binder: l, Watcher: l, Groups: groups{store.Groups{Dir: l.state}, l.mask}, Slots: l.flags.slots, Hurry: l.flags.hurry}
 	err := d.Drive(ctx, l.rec.ID, l.run, first, nil)
 	return l.run.Status(), err
 }

@@ -168,6 +168,18 @@ func (c *compiler) everywhere(s *scene) (when plan.When, late bool, like plan.Wh
 	return plan.Always, true, like
 }
 
+// regardless reports whether a job runs, or its condition is to be asked, also when the run is canceled.
+func (c *compiler) regardless(s *scene, when plan.When) bool {
+	switch {
+	case when != plan.Always:
+		return false
+	case !s.known:
+		return true
+	default:
+		return s.job.If != nil && s.job.If.Cond != nil && c.ask(s, standing{cancelled: true, results: s.standing.results}) != plan.Never
+	}
+}
+
 // values are what the condition read, for `sluice explain`.
 func (s *scene) values(u expr.Uses) []plan.Value {
 	env := s.env(leg{})

@@ -30,6 +30,7 @@ type Lease struct {
 	Needs, Before []program.Before
 	Started       time.Time
 	Manual        bool // a person played it
+	Canceled      bool // the run is, and the job goes by that
 }
 
 // Input is a job whose artifacts and outputs another one takes.
@@ -61,7 +62,13 @@ type Driver struct {
 	Watcher Watcher
 	Groups  Groups // nil: this process is the only one
 	Slots   int
+	// Hurry, closed, cancels what outlives the cancel that canceling the context is. It may be nil: then patience ends it.
+	Hurry <-chan struct{}
 }
+
+// patience is how long a run that was canceled may go on with the jobs that outlive that (documentation page "Workflow
+// cancellation reference" of GitHub: all is terminated after five minutes).
+const patience = 5 * time.Minute
 
 // Command is what a person asks of a run that is on: the id of a job to play or to cancel.
 type Command struct{ Play, Cancel string }
@@ -106,7 +113,7 @@ type report struct {
 }
 
 // Drive takes r, whose first changes are given, to its end. Canceling ctx cancels the run: jobs are stopped, what must
-// still run (after_script) runs, and Drive returns when no worker is left. commands may be nil. Jobs that wait for a
+// still run (after_script, jobs with always()) runs, and Drive returns when no worker is left. commands may be nil. Jobs that wait for a
 // person are left when nothing else is to be done.
 func (d *Driver) Drive(ctx context.Context, id string, r *run.Run, first []run.Change, commands <-chan Command) error {
 	l := &loop{
@@ -126,6 +133,8 @@ func (d *Driver) Drive(ctx context.Context, id string, r *run.Run, first []run.C
 		return err
 	}
 	interrupted := ctx.Done()
+	var hurry <-chan struct{}
+	var late <-chan time.Time
 	for !r.Done() || len(l.leases) > 0 {
 		timer := l.timer()
 		var err error
@@ -143,8 +152,13 @@ func (d *Driver) Drive(ctx context.Context, id string, r *run.Run, first []run.C
 		case <-l.yields.woken:
 			err = l.give(work, l.yields.take())
 		case <-interrupted:
-			interrupted = nil
-			err = l.apply(work, event.Fact{At: time.Now(), Kind: event.Canceled, Reason: context.Cause(ctx).Error(), By: "person"})
+			interrupted, hurry, late = nil, d.Hurry, time.After(patience)
+			err = l.apply(work, canceled(ctx))
+		case <-hurry:
+			hurry = nil
+			err = l.apply(work, canceled(ctx))
+		case <-late:
+			err = l.apply(work, canceled(ctx))
 		}
 		timer.Stop()
 		if err != nil {
@@ -152,6 +166,11 @@ func (d *Driver) Drive(ctx context.Context, id string, r *run.Run, first []run.C
 		}
 	}
 	return nil
+}
+
+// canceled is the fact that the run is to end, because of what ended ctx.
+func canceled(ctx context.Context) event.Fact {
+	return event.Fact{At: time.Now(), Kind: event.Canceled, Reason: context.Cause(ctx).Error(), By: "person"}
 }
 
 // drain waits for the workers; what they still report no longer matters.

@@ -195,6 +195,45 @@ func TestAnInterruptStopsEverything(t *testing.T) {
 	}
 }
 
+// Jobs with always() run after a cancel, know of it, and end at the second one or when patience does.
+func TestJobsThatOutliveACancel(t *testing.T) {
+	for name, c := range map[string]struct {
+		hurry time.Duration // 0: never
+		long  time.Duration
+		ends  time.Duration
+		want  string
+	}{
+		"it ends by itself": {0, 2 * time.Minute, 3 * time.Minute, "success"},
+		"patience ends":     {0, time.Hour, 6 * time.Minute, "canceled"},
+		"a second cancel":   {30 * time.Second, time.Hour, 90 * time.Second, "canceled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHarness(t, 2)
+				h.agent["a"] = work(time.Hour, program.Result{})
+				h.agent["b"] = func(ctx context.Context, l dispatch.Lease) program.Result {
+					if !l.Canceled {
+						t.Error("the job is not told that the run is canceled")
+					}
+					return work(c.long, program.Result{})(ctx, l)
+				}
+				if c.hurry > 0 {
+					hurry := make(chan struct{})
+					h.driver.Hurry = hurry
+					time.AfterFunc(time.Minute+c.hurry, func() { close(hurry) })
+				}
+				if err := interrupted(t, h, time.Minute, jobs("a", "b regardless needs=a", "c stage=2")); err != nil {
+					t.Fatal(err)
+				}
+				h.want(run.Canceled, "a canceled", "b "+c.want, "c canceled")
+				if got := time.Since(h.began); got != c.ends {
+					t.Errorf("it ended after %v, want %v", got, c.ends)
+				}
+			})
+		})
+	}
+}
+
 func TestAnAgentThatTakesItsTimeIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarness(t, 1)

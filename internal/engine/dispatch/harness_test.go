@@ -135,7 +135,7 @@ func (h *harness) saw(line string) bool {
 	return slices.ContainsFunc(h.tape, func(l string) bool { return strings.HasSuffix(l, line) })
 }
 
-// jobs makes a plan: "name", then words: stage=s, needs=a,b, when=manual, delayed=5m, retry=1, group=g, late, allow, self,
+// jobs makes a plan: "name", then words: stage=s, needs=a,b, when=manual, regardless, delayed=5m, retry=1, group=g, late, allow, self,
 // expand, single=g, cancel=g (concurrency groups), set=NAME, parallel=2, fast, of=FILE (a workflow).
 func jobs(lines ...string) *plan.Plan {
 	p := &plan.Plan{}
@@ -155,6 +155,8 @@ func jobs(lines ...string) *plan.Plan {
 				}
 			case "when":
 				j.When = plan.When(value)
+			case "regardless":
+				j.When, j.Regardless, j.Graph = plan.Always, true, true
 			case "delayed":
 				j.When = plan.Delayed
 				j.Delay, _ = time.ParseDuration(value)

@@ -187,7 +187,7 @@ func (l *loop) lease(id string, now time.Time) Lease {
 	j, _ := l.run.Job(id)
 	return Lease{
 		Run: l.id, ID: id, Attempt: j.Attempt, Job: j.Plan, Scope: j.Scope, Prefix: prefix(j),
-		Inputs: l.inputs(j), Needs: l.needs(j), Before: l.ancestors(j), Started: now, Manual: l.played[id],
+		Inputs: l.inputs(j), Needs: l.needs(j), Before: l.ancestors(j), Started: now, Manual: l.played[id], Canceled: l.run.Canceled(),
 	}
 }
 

@@ -122,7 +122,7 @@ type Job struct {
 	When  When          `json:"when"`
 	Delay time.Duration `json:"delay,omitempty"` // with When Delayed
 	// Regardless, with When Always, says that the job runs also where something that it waits for was canceled (GitHub's
-	// always(); a GitLab job does not).
+	// always(); a GitLab job does not), and that a first cancel of the run leaves it to be decided on.
 	Regardless    bool          `json:"regardless,omitempty"`
 	Confirm       string        `json:"confirm,omitempty"` // manual_confirmation
 	AllowFailure  Allow         `json:"allow_failure,omitzero"`

@@ -1,6 +1,10 @@
 package run
 
-import "time"
+import (
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+)
 
 // stop cancels one job: at once where nothing of it runs, else by asking. What a late job became stops with it.
 func (s *step) stop(n *node, reason, by string) {
@@ -15,11 +19,11 @@ func (s *step) stop(n *node, reason, by string) {
 }
 
 // Cancel cancels several jobs at once: all stop before anything is decided about those that wait for them. Jobs that are
-// over, that wait for a person or are being stopped already are left as they are.
+// over, that wait for a person or are being stopped already are left as they are, and so are those that outlive a cancel.
 func (r *Run) Cancel(jobs []string, reason string, at time.Time) []Change {
 	s := &step{r: r, at: at}
 	for _, id := range jobs {
-		if n := r.nodes[id]; n != nil && n.class != absent && !n.status.Over() && n.status != Manual && !n.canceling {
+		if n := r.nodes[id]; n != nil && n.class != absent && !n.status.Over() && n.status != Manual && !n.canceling && !n.outlives() {
 			s.stop(n, reason, "")
 		}
 	}
@@ -33,9 +37,27 @@ func (s *step) ask(n *node, c Change) {
 	s.out = append(s.out, c)
 }
 
+// outlives reports whether a job that has not begun is left by the first cancel: it runs whatever became of the jobs
+// before it, canceled ones too, or its dialect is asked whether it does (documentation page "Workflow cancellation
+// reference" of GitHub, which asks the conditions anew). A late job that is being bound was asked before, and stops.
+func (n *node) outlives() bool {
+	switch n.status {
+	case Created:
+	case Pending, Waiting:
+		if n.late() {
+			return false
+		}
+	default:
+		return false
+	}
+	return n.plan.Regardless && n.plan.When == plan.Always
+}
+
 // cancel stops a pipeline and what its jobs became. As GitLab does, it leaves manual jobs, which do nothing, and cancels all
-// that has not begun, also jobs that run always. All jobs stop before anything is decided about dependents.
+// that has not begun, also jobs that run always, unless they outlive a cancel and this is the first. All jobs stop before
+// anything is decided about dependents.
 func (s *step) cancel(top *scope, reason, by string) {
+	again := top.canceled
 	if top.parent == nil {
 		st := s.r.last
 		s.out = append(s.out, Change{At: s.at, From: st, To: st, Cancel: true, Reason: reason, By: by})
@@ -51,7 +73,7 @@ func (s *step) cancel(top *scope, reason, by string) {
 			n := &sc.nodes[i]
 			s.r.work++
 			switch {
-			case n.class == absent:
+			case n.class == absent || !again && n.outlives():
 			case n.child != nil && n.child.live():
 				s.ask(n, Change{Reason: reason, By: by})
 				scopes = append(scopes, n.child)

@@ -95,6 +95,23 @@ func TestCancel(t *testing.T) {
 				canceled a
 				= canceled | canceled a b c d | manual m`,
 		},
+		"jobs that run regardless outlive the first cancel, and no other": {
+			world: "x a\nx b regardless needs a\nx c needs b\nx d regardless needs c\nx e always needs a\nx f regardless needs",
+			walk: `
+				start a
+				cancel
+				= running | canceled c e | running a! | pending d f | created b ...
+				canceled a
+				= running | canceled a c e | pending b d f ...
+				start b
+				done b
+				= running | success b | canceled a c e | pending d f ...
+				start d
+				cancel
+				= running | success b | canceled a c e f | running d! ...
+				canceled d
+				= canceled | success b | canceled a c d e f`,
+		},
 		"what a script says after it was told to stop does not count": {
 			world: "build a retry=2\nbuild b",
 			walk: `

@@ -168,6 +168,10 @@ func (r *Run) NextTime() (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// Canceled reports whether the run was canceled as a whole and not taken up again since. Jobs that outlive that may still
+// begin.
+func (r *Run) Canceled() bool { return r.root.canceled }
+
 // Yields are the jobs that a newer commit's run cancels in this one (GitLab CI/CD YAML syntax reference,
 // workflow:auto_cancel:on_new_commit and interruptible): everything that is not over, unless a job that is not
 // interruptible has begun ("conservative", the default); only interruptible jobs ("interruptible"); or nothing

@@ -22,7 +22,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 // parse reads a plan in short: a job a line, its stage and its name, then what is special about it:
 //
 //	needs a b     waits for these alone ("needs" alone: for nothing)
-//	when WHEN     on_success, on_failure, always, manual (optional), gate (manual and blocking), delayed=5m
+//	when WHEN     on_success, on_failure, always, regardless (always, also after a cancel), manual (optional), gate (manual and blocking), delayed=5m
 //	allow, allow=3,4   failure is allowed, or with these exit codes
 //	retry=2, retry=2:script_failure,137
 //	key=NAME, env, interruptible
@@ -65,6 +65,8 @@ func parseJob(t testing.TB, w []string) *plan.Job {
 			continue
 		case "always", "on_failure":
 			j.When = plan.When(name)
+		case "regardless":
+			j.When, j.Regardless = plan.Always, true
 		case "manual":
 			j.When, j.AllowFailure.Any = plan.Manual, true
 		case "gate":
