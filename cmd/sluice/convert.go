@@ -37,7 +37,7 @@ is written, unless --partial is given: then such jobs never run and such steps a
 with them. docs/convert.md says what becomes what.`,
 		Example: `  sluice convert --to github
   sluice convert --to gitlab -f .github/workflows/ci.yml --output -
-  sluice convert --to github --output ../shop-on-github --force`,
+  sluice convert --to github --output elsewhere --force`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.convert(cmd.Context(), &c) },
 	}

@@ -208,7 +208,7 @@ func taken(artifact, name, pattern string) bool {
 func (w *gitlabWriter) layout(j, b *job, down, up *plan.Step, apart bool) {
 	var paths []string
 	for _, p := range linesOf(with(up, "path")) {
-		if !strings.HasPrefix(p, "!") {
+		if !strings.HasPrefix(p, "!") && !strings.Contains(p, "."+modesID) {
 			paths = append(paths, strings.TrimPrefix(p, "./"))
 		}
 	}
@@ -233,6 +233,9 @@ func (w *gitlabWriter) artifacts(s *scope, u *uses) *mapping {
 	for i, up := range u.uploads {
 		for _, p := range linesOf(with(up, "path")) {
 			rest, leaves := strings.CutPrefix(p, "!")
+			if strings.Contains(p, "."+modesID) {
+				continue
+			}
 			text, ok := s.text(strings.TrimPrefix(strings.TrimPrefix(rest, "./"), "${{ github.workspace }}/"), up.Place)
 			switch {
 			case !ok:

@@ -161,7 +161,12 @@ func contradict(o op, a, b cond) bool {
 	if s.fact == t.fact {
 		return s.implies(not(b).test) || t.implies(not(a).test)
 	}
-	// A branch, a tag and a merge request are never built together.
+	return apart(s, t)
+}
+
+// apart reports whether two tests want different kinds of refs: a branch, a tag and a merge request are never built
+// together.
+func apart(s, t test) bool {
 	return s.presents() != "" && t.presents() != "" && s.presents() != t.presents()
 }
 
@@ -259,7 +264,7 @@ func implied(a, b cond) bool {
 	case a.op == isAnd:
 		return slices.ContainsFunc(a.kids, func(k cond) bool { return implied(k, b) })
 	case a.op == isTest && b.op == isTest:
-		return a.test.implies(b.test)
+		return a.test.implies(b.test) || apart(a.test, not(b).test)
 	}
 	return false
 }

@@ -127,6 +127,9 @@ func (r *gitlabReader) compare(a, b expr.Tree) cond {
 	if a.Op != "variable" {
 		a, b = b, a
 	}
+	if a.Op == "input" || b.Op == "input" {
+		return r.fail("it holds an input, which only GitLab fills in")
+	}
 	if a.Op != "variable" {
 		return truth(a.Op == b.Op && a.Text == b.Text)
 	}

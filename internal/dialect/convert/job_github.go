@@ -29,10 +29,10 @@ func (w *githubWriter) job(j *job) (m *mapping, above []string) {
 	case err != nil:
 		w.bad(CodeCondition, j.Place, "job %q: its rules cannot be translated: %v", j.Name, err)
 		above = append(above, lostComment("the rules of this job, which never runs as it is: %v", err))
-		m.set("if", "false")
+		m.set("if", false)
 	case text == "false":
 		w.lose(CodeCondition, j.Place, "no event of the workflow lets job %q run", j.Name)
-		m.set("if", text)
+		m.set("if", false)
 	case strings.HasPrefix(text, "!"):
 		m.set("if", "${{ "+text+" }}")
 	case text != "":

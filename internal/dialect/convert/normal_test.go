@@ -25,6 +25,7 @@ import (
 //   - a manual job and one whose condition is the input of its name: both are "asked", and what they do is compared for
 //     the events by which they do it;
 //   - the steps and keys by which sources, artifacts, caches and variables come and go; what they bring is compared;
+//   - the lists of programs that a converted workflow keeps with its artifacts, since GitHub's keep no permissions;
 //   - predefined variables: those of the two forges that mean the same have one word, and blocks that only give one
 //     forge's name to the other's value are gone;
 //   - the variables of a leg's own matrix; GitHub's default of six hours and GitLab's of none; labels of GitHub's own
@@ -159,7 +160,8 @@ func (n *normal) job(j *plan.Job) string {
 	}
 	n.work(j, say)
 	if a := j.Artifacts; a != nil && len(a.Paths) > 0 {
-		say("keeps", "%s without %v, %s for %s", words(strings.Join(a.Paths, " ")), a.Exclude, a.When, a.ExpireIn)
+		paths := slices.DeleteFunc(slices.Clone(a.Paths), func(p string) bool { return strings.Contains(p, ".sluice-modes-") })
+		say("keeps", "%s without %v, %s for %s", words(strings.Join(paths, " ")), a.Exclude, a.When, a.ExpireIn)
 	}
 	if n.handsOn(j) {
 		say("hands on", "variables")

@@ -18,6 +18,7 @@ const (
 	dotenvID    = glue + "dotenv"    // hands on the dotenv report
 	earlierID   = glue + "earlier"   // takes those of earlier jobs
 	variablesID = glue + "variables" // sets predefined variables that only a shell can make
+	modesID     = glue + "modes"     // notes which files are programs, and makes them so again
 )
 
 // steps are those of the job: sources, files of earlier jobs, caches, the scripts, and what is kept of it all.
@@ -27,6 +28,7 @@ func (w *githubWriter) steps(j *job, v *view) list {
 		out = append(out, step)
 	}
 	out = append(out, w.downloads(j)...)
+	out = append(out, w.restoreModes(j)...)
 	restore, save := w.caches(j, v)
 	out = append(out, restore...)
 	out = append(out, w.earlier(j)...)
@@ -271,6 +273,10 @@ func (w *githubWriter) uploads(j *job, v *view) list {
 	for _, p := range a.Exclude {
 		lines = append(lines, "!"+v.inside(p, a))
 	}
+	modes := w.keepModes(j, a.When)
+	if len(modes) > 0 && !slices.Contains(lines, w.root(j)) && !slices.Contains(lines, w.root(j)+"/") {
+		lines = append(lines, w.modesFile(j))
+	}
 	with := of("name", j.artifact()).set("path", several(lines)).set("include-hidden-files", true)
 	if a.ExpireIn > 0 {
 		days := int(math.Ceil(float64(a.ExpireIn) / float64(24*time.Hour)))
@@ -282,7 +288,7 @@ func (w *githubWriter) uploads(j *job, v *view) list {
 		}
 		with.set("retention-days", days)
 	}
-	return list{step.set("with", with)}
+	return append(modes, step.set("with", with))
 }
 
 // inside is a path of an artifact or cache.
@@ -300,10 +306,6 @@ func several(lines []string) string {
 }
 
 func (w *githubWriter) lostArtifacts(j *job, a *plan.Artifacts) {
-	if len(a.Paths) > 0 && !w.warned {
-		w.warned = true
-		w.note(CodeArtifact, a.Place, "an artifact of GitHub keeps no permissions: programs of %q, and of other jobs, have to be made executable again", j.Name)
-	}
 	if a.Untracked {
 		w.lose(CodeArtifact, a.Place, "GitHub has nothing for artifacts:untracked of job %q", j.Name)
 	}

@@ -94,10 +94,20 @@ func (v *view) variable(name string, at fault.Place, depth int) string {
 	}
 	if name == "CI_COMMIT_SHORT_SHA" || name == "CI_COMMIT_REF_SLUG" {
 		long := map[string]string{"CI_COMMIT_SHORT_SHA": "CI_COMMIT_SHA", "CI_COMMIT_REF_SLUG": "CI_COMMIT_REF_NAME"}[name]
-		v.note(CodeText, at, "$%s stands outside of a script, where GitHub can only give $%s", name, long)
+		v.lose(CodeText, at, "$%s stands outside of a script, where GitHub can only give $%s", name, long)
 		name = long
 	}
-	if p, ok := ofGitLab(name); ok && p.expr != "" && p.gitlab != "CI_NODE_INDEX" {
+	if v.job != nil && name == "CI_JOB_NAME" {
+		return v.legName(v.job)
+	}
+	if v.job != nil && name == "CI_JOB_STAGE" {
+		return escapeGitHub(v.job.Stage)
+	}
+	known := func(p predefined) bool {
+		context, _, _ := strings.Cut(p.expr, ".")
+		return p.expr != "" && context != "job" && (context != "strategy" || v.job != nil) && name != "CI_JOB_NAME" && name != indexAxis
+	}
+	if p, ok := ofGitLab(name); ok && known(p) {
 		return "${{ " + p.expr + " }}"
 	}
 	if isGitLabs(name) {

@@ -1,0 +1,75 @@
+package convert
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/sluice-delivery/sluice/internal/flow/plan"
+)
+
+// An artifact of GitHub keeps no permissions, and GitLab's do. So a job whose files others take leaves a list of those
+// that are programs with them, and who takes them makes them programs again.
+
+// data are the endings of files that no job runs.
+var data = []string{".xml", ".json", ".html", ".txt", ".env", ".log", ".plan", ".out", ".md", ".csv", ".yml", ".yaml", ".gz", ".zip", ".pdf", ".png", ".svg"}
+
+// hasPrograms reports whether there may be programs among the files of a job's artifact, and jobs that take them.
+func (w *githubWriter) hasPrograms(b *job) bool {
+	if b.Artifacts == nil || !slices.ContainsFunc(b.Artifacts.Paths, func(p string) bool { return !slices.Contains(data, path.Ext(p)) }) {
+		return false
+	}
+	return slices.ContainsFunc(w.jobs, func(j *job) bool { return slices.Contains(j.sources(w.jobs), b) })
+}
+
+// modesFile is the list of a job's programs, in the folder of its artifact.
+func (w *githubWriter) modesFile(b *job) string {
+	return path.Join(w.root(b), "."+modesID+"-"+b.artifact())
+}
+
+// keepModes writes the list.
+func (w *githubWriter) keepModes(j *job, when plan.When) list {
+	if !w.hasPrograms(j) {
+		return nil
+	}
+	step := of("id", modesID)
+	switch when {
+	case plan.Always:
+		step.set("if", "always()")
+	case plan.OnFailure:
+		step.set("if", "failure()")
+	}
+	root := shellWord(w.root(j))
+	run := "if [ -d " + root + " ]; then find " + root + " -type f -perm -u+x -not -path './.git/*' > " + shellName(w.modesFile(j)) + "; fi"
+	return list{step.set("run", run)}
+}
+
+// shellName is a word of a shell that may hold an expression.
+func shellName(s string) string {
+	if dynamic(s) {
+		return "'" + s + "'"
+	}
+	return shellWord(s)
+}
+
+// restoreModes makes the files that were programs programs again.
+func (w *githubWriter) restoreModes(j *job) list {
+	var lists []string
+	for _, b := range j.sources(w.jobs) {
+		if !w.hasPrograms(b) {
+			continue
+		}
+		file := path.Join(w.root(b), "."+modesID+"-"+b.id)
+		if b.Index > 0 {
+			file = shellWord(file+".") + "*"
+		} else {
+			file = shellWord(file)
+		}
+		lists = append(lists, file)
+	}
+	if len(lists) == 0 {
+		return nil
+	}
+	run := "cat " + strings.Join(lists, " ") + " 2> /dev/null | while IFS= read -r file; do if [ -f \"$file\" ]; then chmod +x \"$file\"; fi; done || true"
+	return list{of("id", modesID+"-again").set("run", run)}
+}
