@@ -148,8 +148,14 @@ func (f *runFlags) words() []string {
 		flag   string
 		values []string
 	}{
-		{"--variable", f.variables}, {"--variable-file", f.varFiles}, {"--var", f.vars}, {"--env", f.envs}, {"--input", f.inputs},
-		{"--platform", f.platforms}, {"--local-repository", f.localRepositories}, {"--action-path", f.actionPaths},
+		{"--variable", f.variables},
+		{"--variable-file", f.varFiles},
+		{"--var", f.vars},
+		{"--env", f.envs},
+		{"--input", f.inputs},
+		{"--platform", f.platforms},
+		{"--local-repository", f.localRepositories},
+		{"--action-path", f.actionPaths},
 	} {
 		for _, v := range many.values {
 			add(many.flag, v, "")
