@@ -25,7 +25,7 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/moby/patternmatcher v0.6.0 // indirect
+require github.com/moby/patternmatcher v0.6.0
 
 require (
 	github.com/Masterminds/semver/v3 v3.5.0
@@ -33,9 +33,9 @@ require (
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/containerd/errdefs/pkg v0.3.0 // indirect
 	github.com/docker/go-connections v0.8.2 // indirect
-	github.com/docker/go-units v0.5.0 // indirect
+	github.com/docker/go-units v0.5.0
 	github.com/felixge/httpsnoop v1.0.4 // indirect
-	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/go-logr/logr v1.4.2 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
