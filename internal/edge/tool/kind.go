@@ -29,7 +29,7 @@ var kinds = []kind{
 	{
 		name: "go", title: "Go", exes: []string{"go"}, ask: []string{"version"}, env: []string{"GOTOOLCHAIN=local", "GOFLAGS="},
 		answer: lazy.Pattern(`go version (?:devel )?go(\S+)`), bin: "bin", others: []string{"go", "gofmt"},
-		get:   "get one with `go install golang.org/dl/go{version}@latest && go{version} download`, from https://go.dev/dl, or let `mise use go@{version}` do it",
+		get:   "get one from https://go.dev/dl, or let `mise use go@{version}` do it",
 		homes: []string{"GOROOT", "GOROOT_*"},
 		roots: []string{
 			"/usr/local/go", "/usr/lib/go-*", "/usr/lib/go", "/snap/go/current", "/opt/homebrew/opt/go*/libexec", "~/sdk/go*", "~/go/sdk/go*", "~/.go",
@@ -85,6 +85,25 @@ func kindOf(name string) kind {
 		roots: []string{"$ASDF_DATA_DIR/installs/" + name + "/*", "~/.asdf/installs/" + name + "/*", "$MISE_DATA_DIR/installs/" + name + "/*", "~/.local/share/mise/installs/" + name + "/*"},
 	}
 }
+
+// hint says how to get a version. A Go that is here fetches others: through the module proxy from Go 1.21 on, as a program
+// of golang.org/dl before (Go documentation, Go toolchains and Managing Go installations).
+func (k kind) hint(w wanted, have bool) string {
+	example := w.example()
+	get := strings.ReplaceAll(k.get, "{version}", example)
+	v := k.version(example)
+	switch {
+	case k.name != "go" || !have || v == nil:
+		return get
+	case v.LessThan(firstToolchain):
+		return "get one with `go run golang.org/dl/go" + example + "@latest download`" + strings.TrimPrefix(get, "get one")
+	default:
+		return "get one with `GOTOOLCHAIN=go" + full(example) + " go version`" + strings.TrimPrefix(get, "get one")
+	}
+}
+
+// firstToolchain is the first Go that other versions fetch by themselves.
+var firstToolchain = semver.MustParse("1.21.0")
 
 // programs are the names of a version's programs.
 func (k kind) programs(v *semver.Version) []string {

@@ -82,8 +82,7 @@ func unmet(err error) error { return &program.Error{Failure: program.UnmetPrereq
 
 // missing says what is there instead, and how to get what is not.
 func (k kind) missing(asked string, w wanted, all []Found, container bool) error {
-	where := "on this machine"
-	hint := k.get
+	where, hint := "on this machine", k.hint(w, len(all) > 0)
 	if container {
 		where, hint = "in the job's container", "use an image that has it"
 	}
@@ -102,8 +101,7 @@ func (k kind) missing(asked string, w wanted, all []Found, container bool) error
 	if len(have) > 0 {
 		there = "there is " + strings.Join(have, ", ")
 	}
-	version := strings.NewReplacer("{version}", w.example()).Replace(hint)
-	return fault.New(CodeMissing, "no %s that fits %q is %s; %s", k.title, asked, where, there).WithHint("%s", version)
+	return fault.New(CodeMissing, "no %s that fits %q is %s; %s", k.title, asked, where, there).WithHint("%s", hint)
 }
 
 // shared are folders where programs of many tools lie together.

@@ -138,6 +138,8 @@ func TestSaysWhatIsThereWhereNothingFits(t *testing.T) {
 	m := several(t)
 	for _, c := range []struct{ tool, asked, want string }{
 		{"go", "1.99", "there is 1.2"},
+		{"go", "1.99.x", "GOTOOLCHAIN=go1.99.0 go version"}, // that is what the module proxy calls it
+		{"go", "1.19", "golang.org/dl/go1.19@latest"},
 		{"python", "3.8", "3.11.7 in "}, // the tool cache's was never completed
 		{"python", "pypy3.10", "only CPython"},
 		{"python", "graalpy-22.3", "only CPython"},
