@@ -32,8 +32,8 @@ type Said struct {
 	Notes          []program.Note
 	Masks          []string
 	Moves          []Move // what ::add-matcher:: and ::remove-matcher:: named, in order
-	Failed         string   // why the step fails although its commands went well; "" for no reason
-	Lost           int      // notes beyond the bound
+	Failed         string // why the step fails although its commands went well; "" for no reason
+	Lost           int    // notes beyond the bound
 	// Held are the lines after the first matcher was added: it could not look at them when they came. See Replay.
 	Held []Held
 }

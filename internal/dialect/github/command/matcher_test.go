@@ -57,7 +57,8 @@ func TestMatching(t *testing.T) {
 		"a severity that GitHub does not know is no note": {eslint, []string{"a.js", "  1:2  info  fine  x"}, ""},
 		"the default severity, and none is an error": {
 			`{"problemMatcher":[{"owner":"a","severity":"Notice","pattern":[{"regexp":"^N (.*)$","message":1}]},{"owner":"b","pattern":[{"regexp":"^E (.*)$","message":1}]}]}`,
-			[]string{"N note", "E error", "E  "}, "notice :0:0  \"note\"\nerror :0:0  \"error\"",
+			[]string{"N note", "E error", "E  "},
+			"notice :0:0  \"note\"\nerror :0:0  \"error\"",
 		},
 		"files from another path, and outside of the workspace": {
 			`{"problemMatcher":[{"owner":"ms","pattern":[{"regexp":"^(.*)\\((\\d+)\\): (.*) \\[(.*)\\]$","file":1,"line":2,"message":3,"fromPath":4}]}]}`,
@@ -66,11 +67,13 @@ func TestMatching(t *testing.T) {
 		},
 		"JavaScript's escapes": {
 			`{"problemMatcher":[{"owner":"u","pattern":[{"regexp":"^\\u2716\\_[^]\\/(.*)$","message":1}]}]}`,
-			[]string{"✖_x/yes"}, "error :0:0  \"yes\"",
+			[]string{"✖_x/yes"},
+			"error :0:0  \"yes\"",
 		},
 		"a line that is no number": {
 			`{"problemMatcher":[{"owner":"u","pattern":[{"regexp":"^(.*)!(.*)!(.*)$","line":1,"column":2,"message":3}]}]}`,
-			[]string{"-1!x!m", "999999999999999!2!m"}, "error :0:0  \"m\"\nerror :0:0  \"m\"",
+			[]string{"-1!x!m", "999999999999999!2!m"},
+			"error :0:0  \"m\"\nerror :0:0  \"m\"",
 		},
 	} {
 		all, err := command.ReadMatchers([]byte(c.file))
