@@ -10,7 +10,7 @@ GO ?= go
 TOOL = $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 REPORTS := $(CURDIR)/bin/tests
-MODULES := . examples/shop
+MODULES := . examples/shop tools/oracle
 
 FUZZTIME ?= 10s
 BENCH ?= .

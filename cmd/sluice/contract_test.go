@@ -37,7 +37,7 @@ type told struct {
 
 // promised are the fields that each type of event may have, and those that it must.
 var promised = map[string]struct{ must, may []string }{
-	"job":      {[]string{"type", "job", "status"}, []string{"reason", "allow_failure", "exit_code", "stage", "id", "matrix", "attempt"}},
+	"job":      {[]string{"type", "job", "status"}, []string{"reason", "allow_failure", "exit_code", "stage", "workflow", "id", "matrix", "attempt"}},
 	"log":      {[]string{"type", "job", "line", "stream"}, nil},
 	"pipeline": {[]string{"type", "status"}, nil},
 }

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -41,12 +42,13 @@ func (b *board) begin(h Head, now time.Time) {
 	if h.Plan == nil {
 		return
 	}
+	b.names.learn(h.Plan)
 	b.total = len(h.Plan.Jobs)
 	if h.Selected > 0 {
 		b.total = min(b.total, h.Selected)
 	}
 	for _, j := range h.Plan.Jobs {
-		b.column = max(b.column, min(widestLive, width(clean(j.Name))))
+		b.column = max(b.column, min(widestLive, width(cmp.Or(b.names[j.ID], clean(j.Name)))))
 	}
 }
 

@@ -43,16 +43,17 @@ func NewJSON(w io.Writer) *JSON {
 
 // jobEvent tells a job's status.
 type jobEvent struct {
-	Type         string            `json:"type"`
-	Job          string            `json:"job"`
-	Status       run.Status        `json:"status"`
-	Reason       string            `json:"reason,omitempty"`
-	AllowFailure bool              `json:"allow_failure,omitempty"`
-	ExitCode     *int              `json:"exit_code,omitempty"`
-	Stage        string            `json:"stage,omitempty"`
-	ID           string            `json:"id,omitempty"`
-	Matrix       any               `json:"matrix,omitempty"`
-	Attempt      int               `json:"attempt,omitempty"`
+	Type         string     `json:"type"`
+	Job          string     `json:"job"`
+	Status       run.Status `json:"status"`
+	Reason       string     `json:"reason,omitempty"`
+	AllowFailure bool       `json:"allow_failure,omitempty"`
+	ExitCode     *int       `json:"exit_code,omitempty"`
+	Stage        string     `json:"stage,omitempty"`
+	Workflow     string     `json:"workflow,omitempty"`
+	ID           string     `json:"id,omitempty"`
+	Matrix       any        `json:"matrix,omitempty"`
+	Attempt      int        `json:"attempt,omitempty"`
 }
 
 // pipelineEvent tells the end.
@@ -89,7 +90,7 @@ func (v *JSON) Changed(c run.Change, j run.Job) {
 func jobEventOf(j run.Job) jobEvent {
 	return jobEvent{
 		Type: "job", Job: j.Plan.Name, Status: j.Status, Reason: j.Reason, AllowFailure: j.Allowed, ExitCode: j.Exit,
-		Stage: j.Plan.Stage, ID: j.Plan.Key, Matrix: matrix(j.Plan), Attempt: j.Attempt,
+		Stage: j.Plan.Stage, Workflow: j.Plan.Workflow, ID: j.Plan.Key, Matrix: matrix(j.Plan), Attempt: j.Attempt,
 	}
 }
 

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/clipperhouse/displaywidth"
@@ -35,12 +36,36 @@ func (n names) of(j run.Job) string {
 	return name
 }
 
+// learn names the jobs of a plan's workflows that share a name: with the workflow before it, as GitHub does on pull
+// requests.
+func (n names) learn(p *plan.Plan) {
+	if p == nil || len(p.Workflows) < 2 {
+		return
+	}
+	title, shared := map[string]string{}, map[string]string{} // by file; the first file by name, "" for several
+	for _, w := range p.Workflows {
+		title[w.File] = cmp.Or(w.Name, w.File)
+	}
+	for _, j := range p.Jobs {
+		if file, ok := shared[j.Name]; ok && file != j.Workflow {
+			shared[j.Name] = ""
+		} else {
+			shared[j.Name] = j.Workflow
+		}
+	}
+	for _, j := range p.Jobs {
+		if shared[j.Name] == "" {
+			n[j.ID] = clean(title[j.Workflow]) + between + clean(j.Name)
+		}
+	}
+}
+
 // longest is the width of the longest name of a plan, at most widest.
-func longest(p *plan.Plan) int {
+func (n names) longest(p *plan.Plan) int {
 	wide := 0
 	if p != nil {
 		for _, j := range p.Jobs {
-			wide = max(wide, displaywidth.String(clean(j.Name)))
+			wide = max(wide, displaywidth.String(cmp.Or(n[j.ID], clean(j.Name))))
 		}
 	}
 	return min(wide, widest)

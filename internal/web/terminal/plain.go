@@ -54,7 +54,8 @@ func (v *plain) WantsLines() bool { return true }
 func (v *plain) Begin(h Head) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.column = longest(h.Plan)
+	v.names.learn(h.Plan)
+	v.column = v.names.longest(h.Plan)
 	v.write([]byte(v.opening(h) + "\n"))
 	for _, n := range v.notes(h) {
 		v.write([]byte(n + "\n"))

@@ -24,6 +24,7 @@ func (v *quiet) WantsLines() bool { return false }
 
 // Begin writes the remarks that are errors.
 func (v *quiet) Begin(h Head) {
+	v.names.learn(h.Plan)
 	for _, f := range h.Remarks {
 		if f.Severity == fault.Error {
 			io.WriteString(v.out, clean(f.Error())+"\n")
