@@ -208,7 +208,7 @@ func taken(artifact, name, pattern string) bool {
 func (w *gitlabWriter) layout(j, b *job, down, up *plan.Step, apart bool) {
 	var paths []string
 	for _, p := range linesOf(with(up, "path")) {
-		if !strings.HasPrefix(p, "!") && !strings.Contains(p, "."+modesID) {
+		if !strings.HasPrefix(p, "!") {
 			paths = append(paths, strings.TrimPrefix(p, "./"))
 		}
 	}

@@ -40,8 +40,30 @@ func (w *githubWriter) keepModes(j *job, when plan.When) list {
 		step.set("if", "failure()")
 	}
 	root := shellWord(w.root(j))
-	run := "if [ -d " + root + " ]; then find " + root + " -type f -perm -u+x -not -path './.git/*' > " + shellName(w.modesFile(j)) + "; fi"
+	where := w.searched(j)
+	find := "find " + where + " -type f -perm -u+x"
+	if where == "." {
+		find += " -not -path './.git/*'"
+	}
+	run := find + " > " + shellName(w.modesFile(j)) + " 2> /dev/null || true"
+	if root != "." {
+		run = "if [ -d " + root + " ]; then " + run + "; fi"
+	}
 	return list{step.set("run", run)}
+}
+
+// searched are the places where there may be programs: the paths of the artifact, or their folder where they are patterns.
+func (w *githubWriter) searched(j *job) string {
+	v := w.view(j)
+	var out []string
+	for _, p := range j.Artifacts.Paths {
+		p = v.inside(p, j.Artifacts)
+		if strings.ContainsAny(p, "*?[$") {
+			return shellWord(w.root(j))
+		}
+		out = append(out, shellWord(p))
+	}
+	return strings.Join(out, " ")
 }
 
 // shellName is a word of a shell that may hold an expression.

@@ -349,6 +349,9 @@ func (w *githubWriter) root(b *job) string {
 		lines = append(lines, v.inside(p, b.Artifacts))
 	}
 	root := commonRoot(lines)
+	if p := lines[0]; len(lines) == 1 && w.hasPrograms(b) && !strings.HasSuffix(p, "/") && !strings.ContainsAny(p, "*?[") {
+		root = path.Dir(path.Clean(p)) // it may be a file or a folder; with the list of programs beside it that is the same
+	}
 	if dynamic(root) {
 		w.bad(CodeArtifact, b.Artifacts.Place, "the artifacts of job %q lie in a folder of its matrix, and an artifact of GitHub does not keep the folder", b.Name)
 	}

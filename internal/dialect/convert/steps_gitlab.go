@@ -316,12 +316,16 @@ func (w *gitlabWriter) prelude(s *scope, steps []*plan.Step) list {
 		if value := derived[name]; value != "" {
 			lines = append(lines, "export "+name+"="+value)
 		}
-		switch name {
-		case "GITHUB_STEP_SUMMARY":
-			lines = append(lines, "export GITHUB_STEP_SUMMARY=/dev/null")
-		case "GITHUB_ENV", "GITHUB_PATH":
-			lines = append(lines, fmt.Sprintf(`export %s="$(mktemp)"`, name))
+	}
+	for _, file := range fileWords[1:] {
+		if !slices.ContainsFunc(steps, func(s *plan.Step) bool { return speaks(s, file) }) {
+			continue
 		}
+		path := `"$(mktemp)"`
+		if file == "GITHUB_STEP_SUMMARY" {
+			path = "/dev/null"
+		}
+		lines = append(lines, "export "+file+"="+path)
 	}
 	if len(lines) == 0 {
 		return nil
@@ -331,7 +335,7 @@ func (w *gitlabWriter) prelude(s *scope, steps []*plan.Step) list {
 
 // before gives a step that sets outputs its file.
 func (w *gitlabWriter) before(s *scope, step *plan.Step) list {
-	if !slices.Contains(readBy(step.Lines), "GITHUB_OUTPUT") {
+	if !speaks(step, "GITHUB_OUTPUT") && !w.heard(s.job, step.ID) {
 		return nil
 	}
 	id := step.ID
@@ -341,17 +345,38 @@ func (w *gitlabWriter) before(s *scope, step *plan.Step) list {
 	return list{`export GITHUB_OUTPUT="` + outputFile(id) + `" && : > "$GITHUB_OUTPUT"`}
 }
 
+// speaks reports whether a script names a file of the runner, in whatever language it is.
+func speaks(step *plan.Step, file string) bool {
+	return strings.Contains(strings.Join(step.Lines, "\n"), file)
+}
+
+// heard reports whether something reads an output of the step.
+func (w *gitlabWriter) heard(j *job, id string) bool {
+	if id == "" {
+		return false
+	}
+	if slices.ContainsFunc(w.handsOn(j), func(h handed) bool { return h.step == id }) {
+		return true
+	}
+	return slices.ContainsFunc(j.Steps, func(s plan.Step) bool {
+		texts := slices.Clone(s.Lines)
+		for _, v := range s.Env {
+			texts = append(texts, v.Value)
+		}
+		return strings.Contains(strings.Join(texts, "\n"), "steps."+id+".outputs.")
+	})
+}
+
 // behind carries on what a step wrote for later steps and jobs.
 func (w *gitlabWriter) behind(s *scope, step *plan.Step) list {
 	var out list
-	read := readBy(step.Lines)
-	if slices.Contains(read, "GITHUB_ENV") {
+	if speaks(step, "GITHUB_ENV") {
 		out = append(out, `while IFS= read -r line; do export "${line?}"; done < "$GITHUB_ENV"`)
 		if strings.Contains(strings.Join(step.Lines, "\n"), "<<") {
 			w.lose(CodeStep, step.Place, "a variable of several lines in GITHUB_ENV is not carried on in job %q", s.job.Key)
 		}
 	}
-	if slices.Contains(read, "GITHUB_PATH") {
+	if speaks(step, "GITHUB_PATH") {
 		out = append(out, `while IFS= read -r dir; do export PATH="$dir:$PATH"; done < "$GITHUB_PATH"`)
 	}
 	for _, h := range w.handsOn(s.job) {
