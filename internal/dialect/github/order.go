@@ -17,7 +17,7 @@ func (in Attempt) Order() (program.Order, error) {
 	o := program.Order{
 		Run: in.Run, Job: in.Job, ID: in.ID, Attempt: in.Attempt, Key: in.Key, Lasting: true,
 		Checkout: program.Checkout{Strategy: "empty"}, Image: image, Services: services,
-		Project: in.Occasion.Repository.Path,
+		Project: in.Occasion.Repository.Path, Spare: spare(),
 		// What a deployment starts stays, as in GitLab's (docs/decisions/0004). GitHub's machines go away with the job.
 		Outlive: in.Job.Environment != nil,
 	}
@@ -29,6 +29,15 @@ func (in Attempt) Order() (program.Order, error) {
 		o.Checkout = program.Checkout{Strategy: "clone", Submodules: "none"}
 	}
 	return o, nil
+}
+
+// spare are the private files that every job writes before its first step: the payload and the first command files.
+func spare() []string {
+	out := []string{eventFile}
+	for _, f := range commandFiles {
+		out = append(out, f.name(0))
+	}
+	return out
 }
 
 // plainCheckout reports whether the first step that uses or runs anything is a checkout of the run's own repository into

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github/command"
@@ -34,7 +35,11 @@ type slot struct {
 
 // file is the path of a command file in the private folder.
 func (w *walk) file(f commandFile) string {
-	return fmt.Sprintf("_runner_file_commands/%s%d", f.prefix, w.slots[f.context].serial)
+	return f.name(w.slots[f.context].serial)
+}
+
+func (f commandFile) name(serial int) string {
+	return "_runner_file_commands/" + f.prefix + strconv.Itoa(serial)
 }
 
 // open makes the step's command files that are not there, empty.

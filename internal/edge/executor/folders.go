@@ -42,6 +42,7 @@ type Folders struct {
 type idle struct {
 	path, name string
 	checkout   program.Checkout
+	spare      []string
 }
 
 // Folder is one job's. Path holds the workspace and the private folder.
@@ -50,6 +51,8 @@ type Folder struct {
 
 	of       *Folders
 	checkout program.Checkout
+	spare    []string    // program.Order
+	perm     os.FileMode // of the workspace as it was made, where it is an empty one
 }
 
 // NewFolders makes Folders; nothing is touched until the first Claim.
@@ -68,9 +71,12 @@ func (x *Folders) Claim(ctx context.Context, o program.Order, out program.Output
 	if err != nil {
 		return nil, err
 	}
-	f := &Folder{Path: folder, Workspace: filepath.Join(folder, name), Private: filepath.Join(folder, name+".tmp"), of: x, checkout: o.Checkout}
+	f := &Folder{Path: folder, Workspace: filepath.Join(folder, name), Private: filepath.Join(folder, name+".tmp"), of: x, checkout: o.Checkout, spare: o.Spare}
 	if !used {
 		err = f.make(ctx)
+	}
+	if err == nil && o.Checkout.Empty() {
+		f.perm = modeOf(f.Workspace)
 	}
 	for _, r := range x.source.Remarks(o.Checkout) {
 		if err == nil {
@@ -111,7 +117,7 @@ func (x *Folders) claim(o program.Order, name string) (folder string, used bool,
 	}
 	folder = filepath.Join(x.dir, key)
 	for i := len(x.idle) - 1; i >= 0 && !used; i-- {
-		if x.idle[i].name == name && x.idle[i].checkout == o.Checkout {
+		if have := x.idle[i]; have.name == name && have.checkout == o.Checkout && slices.Equal(have.spare, o.Spare) {
 			used = os.Rename(x.idle[i].path, folder) == nil
 			x.idle = slices.Delete(x.idle, i, i+1)
 		}
@@ -161,7 +167,7 @@ func (f *Folder) Release(keep, reuse bool) error {
 		delete(x.taken, key)
 		x.mu.Unlock()
 	}()
-	if reuse && f.asNew() && x.putBy(f) {
+	if reuse && f.renew() && x.putBy(f) {
 		return nil
 	}
 	return removeAll(f.Path)
@@ -175,22 +181,8 @@ func (x *Folders) putBy(f *Folder) bool {
 	if os.Rename(f.Path, path) != nil {
 		return false
 	}
-	x.idle = append(x.idle, idle{path, filepath.Base(f.Workspace), f.checkout})
+	x.idle = append(x.idle, idle{path, filepath.Base(f.Workspace), f.checkout, f.spare})
 	return true
-}
-
-// asNew says whether nothing in a folder differs from a new one.
-func (f *Folder) asNew() bool {
-	if f.checkout.Empty() {
-		return false
-	}
-	for dir, want := range map[string]int{f.Path: 2, f.Private: 0} {
-		if list, err := os.ReadDir(dir); err != nil || len(list) != want {
-			return false
-		}
-	}
-	info, err := os.Lstat(f.Private)
-	return err == nil && info.Mode() == os.ModeDir|0o700 && f.of.source.Refill(context.Background(), f.Workspace, f.checkout)
 }
 
 // Close removes folders put by, the lock, and the folder itself where that is empty.

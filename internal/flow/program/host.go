@@ -72,6 +72,9 @@ type Order struct {
 	Project string
 	// Key names the job's folder: safe as a file name, unique in the run.
 	Key string
+	// Spare are files in the private folder that every job of this dialect writes before its first step. A folder that
+	// one job hands on to the next may have them, empty. Paths with slashes, without links.
+	Spare []string
 }
 
 // Checkout says what is in a workspace. The zero value is the snapshot of the repository without its submodules.

@@ -140,11 +140,16 @@ func (h *host) foreign(shell string, args []string, e program.Exec) ([]string, *
 
 func (h *host) write(text, ext string) (string, error) {
 	h.scripts++
-	file := filepath.Join(h.folder.Private, ".script-"+strconv.Itoa(h.scripts)+filepath.Base("x" + ext)[1:])
+	file := filepath.Join(h.folder.Private, scriptName(h.scripts, ext))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", executor.Unwritable(err)
 	}
 	return file, nil
+}
+
+// scriptName is the name of a job's n-th script file in the private folder.
+func scriptName(n int, ext string) string {
+	return ".script-" + strconv.Itoa(n) + filepath.Base("x" + ext)[1:]
 }
 
 // explain says why a shell did not start.

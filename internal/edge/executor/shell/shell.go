@@ -6,6 +6,7 @@ package shell
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
@@ -71,6 +72,9 @@ func (x *Executor) Open(ctx context.Context, o program.Order, out program.Output
 	}
 	if err := adopt(); err != nil {
 		return nil, &program.Error{Failure: program.SystemFailure, Err: err}
+	}
+	if len(o.Spare) > 0 {
+		o.Spare = append(slices.Clone(o.Spare), scriptName(1, ".sh")) // which is written anew, too
 	}
 	folder, err := x.folders.Claim(ctx, o, out)
 	if err != nil {
