@@ -74,6 +74,9 @@ func (w *walk) bring(u *use) ending {
 				message = fmt.Sprintf("the action %s cannot be had: %s", u.ref, o.Message)
 			}
 			f := faultAt(CodeAction, u.def.Uses, "%s", message)
+			if coded.MatchString(message) {
+				f.Code = "" // it has one of its own, with a hint
+			}
 			w.complainOf(f)
 			return broken(o.Failure, "%s", message)
 		}

@@ -95,9 +95,13 @@ func (c *call) flag(name string, otherwise bool) bool {
 // output sets an output of the step.
 func (c *call) output(name, value string) { c.at.ran.outputs.set(name, value) }
 
-// error tells why the step fails.
-func (c *call) error(code string, v ending) ending {
-	c.complain("%s [%s]", v.message, code)
+// error tells why the step fails, with a code where the message has none of its own.
+func (c *call) error(own string, v ending) ending {
+	if coded.MatchString(v.message) {
+		c.complain("%s", v.message)
+	} else {
+		c.complain("%s [%s]", v.message, own)
+	}
 	return v
 }
 

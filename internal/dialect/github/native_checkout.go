@@ -44,6 +44,9 @@ func runCheckout(c *call) ending {
 		c.mask(base64.StdEncoding.EncodeToString([]byte("x-access-token:" + f.Token))) // as git keeps it
 	}
 	o := c.do(f)
+	if o.Failure == program.Canceled || o.Failure == program.ExecutionTimeout {
+		return c.verdictFor(c.at, o, "")
+	}
 	if o.Failure != "" {
 		return c.error(CodeCheckout, broken(o.Failure, "the checkout of %s failed: %s", first(repository, own), o.Message))
 	}

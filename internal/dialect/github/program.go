@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/dialect/github/expr"
 	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
@@ -154,8 +155,19 @@ func (w *walk) fail(f program.Failure, message string, exit *int) {
 		w.status = failure
 	}
 	if w.result.Failure == "" {
-		w.result.Failure, w.result.Message, w.result.Exit = f, w.redact(message), exit
+		w.result.Failure, w.result.Message, w.result.Exit = f, w.redact(brief(message)), exit
 	}
+}
+
+// coded is a stable code as it stands behind a message, and before a hint.
+var coded = lazy.Pattern(`\[SL[0-9]{4}\]`)
+
+// brief is a message without the hint behind its code, which the log has.
+func brief(message string) string {
+	if m := coded.FindStringIndex(message); m != nil {
+		return message[:m[1]]
+	}
+	return message
 }
 
 func (w *walk) say(format string, args ...any) {

@@ -255,6 +255,9 @@ func (s *stage) do(a program.Action) program.Outcome {
 	kind := strings.TrimPrefix(fmt.Sprintf("%T", a), "program.")
 	if why, ok := s.refuse[kind]; ok {
 		s.write("%s is refused", kind)
+		if cause, ok := strings.CutPrefix(why, "canceled: "); ok {
+			return program.Outcome{Failure: program.Canceled, Message: cause}
+		}
 		return program.Outcome{Failure: program.UnmetPrerequisites, Message: why}
 	}
 	switch a := a.(type) {
