@@ -206,7 +206,11 @@ func (l *Log) Section(s program.Section) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
+	s.Name, s.Header = l.mask.Text(s.Name), l.mask.Text(s.Header)
 	e := logs.Event{Kind: logs.End, Section: logs.Section{Name: s.Name, Time: now}}
+	if s.Said {
+		e.Line.Number = 1 // it counts as a line of the output
+	}
 	if s.Start {
 		e.Kind, e.Section.Header = logs.Start, s.Header
 		l.keep(fmt.Appendf(nil, "\x1b[0Ksection_start:%d:%s\r\x1b[0K%s%s%s\n", now.Unix(), s.Name, cyan, s.Header, plain))

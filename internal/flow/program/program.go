@@ -73,6 +73,7 @@ type Section struct {
 	Name   string
 	Header string
 	Start  bool
+	Said   bool // Header is a line that the job itself wrote (GitHub's group)
 }
 
 // Select names files in the job's workspace.

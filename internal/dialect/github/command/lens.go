@@ -199,7 +199,7 @@ func (l *Lens) fold(c Command) program.Seen {
 		l.count++
 		name := fmt.Sprintf("%s-%d", l.o.Fold, l.count)
 		l.folds = append(l.folds, name)
-		return program.Seen{Section: &program.Section{Name: name, Header: c.Data, Start: true}}
+		return program.Seen{Section: &program.Section{Name: name, Header: c.Data, Start: true, Said: true}}
 	}
 	if len(l.folds) == 0 {
 		return program.Seen{}
