@@ -18,7 +18,6 @@ type job struct {
 	optional  map[*job]bool // of those named, which may be left out
 	before    map[*job]bool // all that it waits for, directly or not
 	in        cond          // when it takes part, as far as the event and the values decide
-	when      plan.When     // and in which state of the jobs before it
 	classes   []class
 	lenient   bool // it runs also where one of those was left out
 }

@@ -18,7 +18,6 @@ type githubWriter struct {
 	paths     row   // that all jobs want to have changed
 	samePaths bool
 	tunable   map[string]string // variables that conditions read, with the values of the file
-	warned    bool              // that artifacts keep no permissions
 	words     map[string]bool   // predefined variables that scripts read and all jobs can be given
 }
 
