@@ -104,6 +104,8 @@ func (s *scene) do(line string) error {
 		return err
 	case "link":
 		s.summary.Links = append(s.summary.Links, program.Link{Label: args[0], URL: args[1]})
+	case "annotation": // JOB LEVEL MESSAGE
+		s.summary.Notes = append(s.summary.Notes, terminal.Note{Job: text(args[0]), Note: program.Note{Level: args[1], Message: text(args[2])}})
 	case "close":
 		return s.close(args)
 	default:

@@ -151,9 +151,10 @@ func (b *page) facts(s Summary) {
 		}
 		add(r.Section, b.row(r))
 	}
-	for i, n := range s.Notes {
+	notes := slices.DeleteFunc(slices.Clone(s.Notes), func(n Note) bool { return quoted(s, n) })
+	for i, n := range notes {
 		if i == mostNotes {
-			add(n.Level, fmt.Sprintf("and %d more annotations in the logs", len(s.Notes)-i))
+			add(n.Level, fmt.Sprintf("and %d more annotations in the logs", len(notes)-i))
 			break
 		}
 		add(n.Level, b.note(n))
@@ -177,6 +178,20 @@ func (b *page) facts(s Summary) {
 		about = f.about
 		b.line("  " + b.on(dim, fit(strings.ReplaceAll(show, "_", " "), wide)) + "  " + f.text)
 	}
+}
+
+// quoted reports whether an annotation stands in the lines of its failed job that the summary shows above.
+func quoted(s Summary, n Note) bool {
+	if n.Level != "error" || n.Message == "" {
+		return false
+	}
+	said, _, _ := strings.Cut(n.Message, "\n")
+	return slices.ContainsFunc(s.Jobs, func(e Ended) bool {
+		return e.Job.Status == run.Failed && !e.Job.Allowed && e.Job.Plan.Name == n.Job && slices.ContainsFunc(e.Tail[max(0, len(e.Tail)-tailLines):], func(line string) bool {
+			rest, ok := strings.CutPrefix(line, "Error: ")
+			return ok && strings.HasSuffix(rest, said)
+		})
+	})
 }
 
 // note is the line of an annotation.

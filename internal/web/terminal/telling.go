@@ -116,6 +116,9 @@ func why(failure string, exit *int, reason string) string {
 	}
 	if exit != nil && *exit != 0 && (failure == "" || failure == string(program.ScriptFailure)) {
 		code := fmt.Sprintf("exit code %d", *exit)
+		if step, ok := strings.CutSuffix(reason, ": "+code); ok {
+			return "failed at \"" + step + "\" with " + code
+		}
 		if reason == "" || strings.Contains(reason, code) {
 			return "failed with " + code
 		}
@@ -130,7 +133,7 @@ func why(failure string, exit *int, reason string) string {
 		return "failed"
 	case reason == "":
 		return "failed: " + said
-	case said == "" || strings.Contains(reason, said) || failure == string(program.ScriptFailure) || failure == string(program.SystemFailure):
+	case said == "" || strings.Contains(reason, said) || failure == string(program.ScriptFailure) || failure == string(program.SystemFailure) || failure == string(program.UnmetPrerequisites):
 		return "failed: " + reason
 	default:
 		return "failed: " + said + ": " + reason
