@@ -130,7 +130,7 @@ func (l *Lens) act(c Command, text string) program.Seen {
 		return l.mask(c)
 	case debug:
 		if l.o.Debug {
-			return program.Seen{Show: paint(purple, "##[debug]"+c.Data)}
+			return program.Seen{Show: "##[debug]" + c.Data}
 		}
 		return program.Seen{}
 	case errorNote, warning, notice:

@@ -24,7 +24,7 @@ func seenText(l *command.Lens, lines ...string) string {
 		case s.Warning:
 			b.WriteString("warn " + s.Show)
 		case s.Show != "":
-			b.WriteString("show " + strings.NewReplacer("\x1b[31m", "<31>", "\x1b[35m", "<35>", "\x1b[0m", "<0>").Replace(s.Show))
+			b.WriteString("show " + strings.NewReplacer("\x1b[31m", "", "\x1b[35m", "", "\x1b[0m", "").Replace(s.Show))
 		default:
 			b.WriteString("gone")
 		}
@@ -46,13 +46,13 @@ func TestLens(t *testing.T) {
 		"plain lines are kept": {lines: []string{"a", "", "a :: b", "##[x"}, want: "keep\nkeep\nkeep\nkeep\n"},
 		"debug is shown where debugging is on": {
 			options: command.Options{Debug: true}, lines: []string{"::debug::x", "::set-output name=a::b"},
-			want: "show <35>##[debug]x<0>\nwarn The `set-output` command is deprecated and will be disabled soon. Write to the file that $GITHUB_OUTPUT names instead. [SL1761]\n",
+			want: "show ##[debug]x\nwarn The `set-output` command is deprecated and will be disabled soon. Write to the file that $GITHUB_OUTPUT names instead. [SL1761]\n",
 		},
 		"echo shows commands": {
 			lines: []string{"::set-output name=a::b", "::echo::on", "::set-output name=c::d", "::add-mask::secret", "::echo::off", "::set-output name=e::f", "::echo::maybe"},
 			want: "warn The `set-output` command is deprecated and will be disabled soon. Write to the file that $GITHUB_OUTPUT names instead. [SL1761]\n" +
 				"gone\nshow ::set-output name=c::d\nshow ::add-mask::*** mask [\"secret\"]\nshow ::echo::off\ngone\n" +
-				"show <31>Error: Unable to process command '::echo::maybe' successfully: echo is turned on or off, not \"maybe\" [SL1766]<0>\n",
+				"show Error: Unable to process command '::echo::maybe' successfully: echo is turned on or off, not \"maybe\" [SL1766]\n",
 			failed: "SL1766",
 		},
 		"stop-commands stops all but its word": {
@@ -61,9 +61,9 @@ func TestLens(t *testing.T) {
 		},
 		"stop-commands takes no word that output may hold": {
 			lines: []string{"::stop-commands::", "::stop-commands::Error", "::stop-commands::pause-logging", "::debug::still at work"},
-			want: "show <31>Error: Unable to process command '::stop-commands::' successfully: the word that ends stop-commands must not be empty, pause-logging or the name of a command [SL1765]<0>\n" +
-				"show <31>Error: Unable to process command '::stop-commands::Error' successfully: the word that ends stop-commands must not be empty, pause-logging or the name of a command [SL1765]<0>\n" +
-				"show <31>Error: Unable to process command '::stop-commands::pause-logging' successfully: the word that ends stop-commands must not be empty, pause-logging or the name of a command [SL1765]<0>\ngone\n",
+			want: "show Error: Unable to process command '::stop-commands::' successfully: the word that ends stop-commands must not be empty, pause-logging or the name of a command [SL1765]\n" +
+				"show Error: Unable to process command '::stop-commands::Error' successfully: the word that ends stop-commands must not be empty, pause-logging or the name of a command [SL1765]\n" +
+				"show Error: Unable to process command '::stop-commands::pause-logging' successfully: the word that ends stop-commands must not be empty, pause-logging or the name of a command [SL1765]\ngone\n",
 			failed: "SL1765",
 		},
 		"unless the workflow lets it": {
@@ -71,8 +71,8 @@ func TestLens(t *testing.T) {
 		},
 		"set-env and add-path are off": {
 			lines: []string{"::set-env name=A::b", "::add-path::/x"},
-			want: "show <31>Error: Unable to process command '::set-env name=A::b' successfully: The `set-env` command is disabled: anything that writes to the output could use it. Write to the file that $GITHUB_ENV names instead, or set ACTIONS_ALLOW_UNSECURE_COMMANDS to true. [SL1762]<0>\n" +
-				"show <31>Error: Unable to process command '::add-path::/x' successfully: The `add-path` command is disabled: anything that writes to the output could use it. Write to the file that $GITHUB_PATH names instead, or set ACTIONS_ALLOW_UNSECURE_COMMANDS to true. [SL1762]<0>\n",
+			want: "show Error: Unable to process command '::set-env name=A::b' successfully: The `set-env` command is disabled: anything that writes to the output could use it. Write to the file that $GITHUB_ENV names instead, or set ACTIONS_ALLOW_UNSECURE_COMMANDS to true. [SL1762]\n" +
+				"show Error: Unable to process command '::add-path::/x' successfully: The `add-path` command is disabled: anything that writes to the output could use it. Write to the file that $GITHUB_PATH names instead, or set ACTIONS_ALLOW_UNSECURE_COMMANDS to true. [SL1762]\n",
 			failed: "SL1762",
 		},
 		"masks, line by line": {
@@ -85,7 +85,7 @@ func TestLens(t *testing.T) {
 		},
 		"what lacks something": {
 			lines:  []string{"::set-output::x", "::save-state name=::x"},
-			want:   "show <31>Error: Unable to process command '::set-output::x' successfully: the property name is missing: ::set-output name=NAME::VALUE [SL1766]<0>\nshow <31>Error: Unable to process command '::save-state name=::x' successfully: the property name is missing: ::save-state name=NAME::VALUE [SL1766]<0>\n",
+			want:   "show Error: Unable to process command '::set-output::x' successfully: the property name is missing: ::set-output name=NAME::VALUE [SL1766]\nshow Error: Unable to process command '::save-state name=::x' successfully: the property name is missing: ::save-state name=NAME::VALUE [SL1766]\n",
 			failed: "SL1766",
 		},
 	} {
@@ -156,7 +156,7 @@ func TestMatchersOfALens(t *testing.T) {
 	}
 	l := command.NewLens(command.Options{Workspace: "/w", Matchers: all})
 	got := seenText(l, "/w/a.js", "  1:2  error  \x1b[31mBad\x1b[0m  rule", "::remove-matcher owner=ESLint-Stylish::", "  3:4  error  Bad  rule")
-	if want := "keep\nshow <31>Error:   1:2  error  Bad  rule<0>\ngone\nkeep\n"; got != want {
+	if want := "keep\nshow Error:   1:2  error  Bad  rule\ngone\nkeep\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	// The two streams are matched apart.

@@ -8,30 +8,16 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
-// Colors of what we show in place of a command.
-const (
-	red    = "31"
-	yellow = "33"
-	cyan   = "36"
-	purple = "35"
-)
-
-func paint(color, text string) string {
-	if strings.ContainsRune(text, '\x1b') {
-		return text
-	}
-	return "\x1b[" + color + "m" + text + "\x1b[0m"
-}
-
-// Show is how the log shows an annotation: "Error: " and the message, in color.
+// Show is how the log shows an annotation: "Error: " and the message. It has no color of ours: programs
+// read these lines, too.
 func Show(level, message string) string {
 	switch level {
 	case "error":
-		return paint(red, "Error: "+message)
+		return "Error: " + message
 	case "warning":
-		return paint(yellow, "Warning: "+message)
+		return "Warning: " + message
 	default:
-		return paint(cyan, "Notice: "+message)
+		return "Notice: " + message
 	}
 }
 
