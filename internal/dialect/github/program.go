@@ -141,11 +141,17 @@ func (w *walk) do(a program.Action) program.Outcome {
 	return o
 }
 
-// cancel notes that the job was canceled, or that its time is over: to GitHub both are a cancel.
+// cancel notes that the job was canceled, or that its time is over: GitHub cancels it then (documentation page "Workflow
+// syntax", jobs.<job_id>.timeout-minutes), so that cancelled() holds after it and failure() does not.
 func (w *walk) cancel(o program.Outcome) {
 	w.status = cancelled
-	if w.result.Failure != program.Canceled && w.result.Failure != program.ExecutionTimeout {
-		w.result.Failure, w.result.Message, w.result.Exit = o.Failure, o.Message, nil
+	if w.result.Failure == program.Canceled {
+		return
+	}
+	w.result.Failure, w.result.Message, w.result.Exit = program.Canceled, o.Message, nil
+	if o.Failure == program.ExecutionTimeout {
+		w.result.Message = fmt.Sprintf("The job has exceeded the maximum execution time of %s", w.Job.Timeout)
+		w.complain("%s", w.result.Message)
 	}
 }
 
