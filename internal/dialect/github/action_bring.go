@@ -70,7 +70,7 @@ func (w *walk) bring(u *use) ending {
 		}
 		if o = w.do(ask); o.Failure != "" {
 			message := o.Message
-			if !strings.Contains(message, u.ref.written) {
+			if !strings.Contains(message, u.ref.written) && ask.Repository != "" {
 				message = fmt.Sprintf("the action %s cannot be had: %s", u.ref, o.Message)
 			}
 			f := faultAt(CodeAction, u.def.Uses, "%s", message)

@@ -136,7 +136,8 @@ func (s *session) own(a program.Resolve) (program.Outcome, error) {
 			Files: []program.FoundFile{found},
 		}, nil
 	}
-	return program.Outcome{}, unmet("there is no action.yml, action.yaml or Dockerfile in %s of the workspace; a step before may have to check the repository out", path.Join(".", dir))
+	return program.Outcome{}, unmet("Can't find 'action.yml', 'action.yaml' or 'Dockerfile' under '%s'. Did you forget to run actions/checkout before running your local action?",
+		path.Join(paths.JobWorkspace, dir)) // in the words of GitHub's runner, which people search for
 }
 
 func unmet(format string, args ...any) error {
