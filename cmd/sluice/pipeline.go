@@ -142,7 +142,7 @@ func (p *pipelineFlags) payload() (json.RawMessage, error) {
 	if p.eventPath == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(p.path(p.eventPath))
+	text, err := readPayload(p.path(p.eventPath))
 	if err != nil {
 		return nil, fault.New(codeUsage, "--event-path: %v", err)
 	}

@@ -2,9 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -199,4 +203,29 @@ func fillVariable(v *plan.Variable, pair yamlx.Pair) error {
 		}
 	}
 	return nil
+}
+
+// The bounds of an event's payload: its bytes, of which GitHub sends 25 MB at most, and about how many values it has, each
+// of which costs some hundred bytes of memory.
+const (
+	maxPayload       = 32 << 20
+	maxPayloadValues = 400_000
+)
+
+// readPayload reads a file of --event-path, which may be the pipe of a shell's <(…). It waits for nobody who has still to
+// open the other end, and reads no more than a payload can be.
+func readPayload(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxPayload+1))
+	if err == nil && len(text) > maxPayload {
+		err = fmt.Errorf("%s has more than %d MiB", path, maxPayload>>20)
+	}
+	if err == nil && bytes.Count(text, []byte(","))+bytes.Count(text, []byte("[")) > maxPayloadValues {
+		err = fmt.Errorf("%s has more than %d values", path, maxPayloadValues)
+	}
+	return text, err
 }
