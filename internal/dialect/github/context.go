@@ -119,11 +119,12 @@ func (f *Frame) JobWorkflowRef() string {
 	return f.Repository + "/" + f.File.Path + "@" + f.Ref
 }
 
-// JobContext is the job context as it begins: the status and where the job is defined. The program adds container and
-// services.
-func (f *Frame) JobContext(status string) *expr.ObjectBuilder {
+// JobContext is the job context as it begins: the status, a number that tells the job from others, made of the run's id
+// and its own, and where the job is defined. The program adds container and services.
+func (f *Frame) JobContext(status, id string) *expr.ObjectBuilder {
 	b := &expr.ObjectBuilder{}
 	b.Set("status", expr.String(status))
+	b.Set("check_run_id", expr.Number(float64(10_000_000_000+number("job "+f.Event.o.RunID+" "+id))))
 	b.Set("workflow_ref", expr.String(f.JobWorkflowRef()))
 	b.Set("workflow_sha", expr.String(f.Event.SHA))
 	b.Set("workflow_repository", expr.String(first(f.Repository, f.Event.Repository())))

@@ -59,7 +59,7 @@ func (w *walk) githubContext(s *scope, at *step) expr.Value {
 
 // jobContext is the context job: how the job stands, its container and its services.
 func (w *walk) jobContext() expr.Value {
-	b := w.own.Frame.JobContext(string(w.status))
+	b := w.own.Frame.JobContext(string(w.status), w.ID)
 	network := expr.Pair{Key: "network", Value: expr.String(w.Paths.Network)}
 	if w.Paths.Container != "" {
 		b.Set("container", expr.NewObject(expr.Pair{Key: "id", Value: expr.String(w.Paths.Container)}, network))

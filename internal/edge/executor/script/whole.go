@@ -8,7 +8,7 @@ func Whole(lines []string, quiet bool) *Script {
 	s := &Script{Text: strings.Join(lines, "\n") + "\n"}
 	if !quiet {
 		for _, l := range lines {
-			s.Echo = append(s.Echo, shown(strings.TrimSpace(l)))
+			s.Echo = append(s.Echo, shown(strings.TrimRight(l, " \t\r\n"))) // what begins a line means something in many languages
 		}
 	}
 	return s

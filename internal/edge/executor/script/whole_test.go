@@ -58,3 +58,11 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+// Programs in Python or YAML cannot be read without what begins their lines.
+func TestWholeShowsIndents(t *testing.T) {
+	s := script.Whole([]string{"if True:", "    print(1) \r", "\tend"}, false)
+	if got := strings.Join(s.Echo, "|"); got != "if True:|    print(1)|\tend" {
+		t.Errorf("%q", got)
+	}
+}
