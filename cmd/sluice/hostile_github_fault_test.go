@@ -227,11 +227,15 @@ func TestHostileGitHubEnvironment(t *testing.T) {
 			bin := without(t, missing)
 			o := assail(t, dir, assault{args: []string{"run", "--progress", "plain"}, exit: []int{exitOK, exitFailed, exitUsage}, env: []string{"PATH=" + bin}, start: func(cmd *exec.Cmd) {
 				cmd.Args[2] = filepath.Join(bin, "sluice")
+				if missing == "bash" && os.Getuid() == 0 { // also where it usually is
+					hide := `for b in /usr/bin/bash /usr/local/bin/bash /bin/bash; do test ! -f $b || mount --bind /dev/null $b; done; exec "$@"`
+					cmd.Path, cmd.Args = filepath.Join(bin, "unshare"), append([]string{"unshare", "-m", "sh", "-c", hide, "sh", cmd.Path}, cmd.Args[1:]...)
+				}
 			}})
 			if o.exit != exitOK && !strings.Contains(o.said(), missing) {
 				t.Errorf("what is missing is not said: exit code %d: %s", o.exit, clip(o.said()))
 			}
-			if missing != "git" && o.exit != exitOK {
+			if o.exit != exitOK && (missing == "node" || missing == "bash" && os.Getuid() == 0) {
 				t.Errorf("exit code %d: %s", o.exit, clip(o.said()))
 			}
 		})
