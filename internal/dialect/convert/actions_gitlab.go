@@ -153,7 +153,7 @@ func (w *gitlabWriter) download(j *job, u *uses, s *plan.Step) {
 	name, pattern := with(s, "name"), with(s, "pattern")
 	count := 0
 	for _, b := range w.jobs {
-		if !j.before[b] {
+		if !j.before.has(b) {
 			continue
 		}
 		for i := range b.Steps {

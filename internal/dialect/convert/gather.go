@@ -16,10 +16,41 @@ type job struct {
 	direct    []*job      // what it waits for, without what another of them waits for where stages say so
 	named     map[*job]bool
 	optional  map[*job]bool // of those named, which may be left out
-	before    map[*job]bool // all that it waits for, directly or not
+	number    int           // its place among the jobs
+	before    set           // all that it waits for, directly or not
 	in        cond          // when it takes part, as far as the event and the values decide
 	classes   []class
+	from      []*job // whose artifacts it takes, once sourced
+	sourced   bool
 	lenient   bool // it runs also where one of those was left out
+}
+
+// set are jobs by their numbers.
+type set []uint64
+
+func (s set) has(j *job) bool { return j.number/64 < len(s) && s[j.number/64]>>(j.number%64)&1 == 1 }
+
+func (s *set) add(j *job) {
+	for len(*s) <= j.number/64 {
+		*s = append(*s, 0)
+	}
+	(*s)[j.number/64] |= 1 << (j.number % 64)
+}
+
+func (s *set) remove(j *job) {
+	if s.has(j) {
+		(*s)[j.number/64] &^= 1 << (j.number % 64)
+	}
+}
+
+// addAll adds those of another set.
+func (s *set) addAll(more set) {
+	for len(*s) < len(more) {
+		*s = append(*s, 0)
+	}
+	for i, word := range more {
+		(*s)[i] |= word
+	}
 }
 
 // gather puts the legs together and reads the edges. name gives a job its ID.
@@ -29,7 +60,7 @@ func gather(p *plan.Plan, name func(*plan.Job) string) []*job {
 	for _, leg := range p.Jobs {
 		j := byKey[leg.Key]
 		if j == nil {
-			j = &job{Job: leg, before: map[*job]bool{}, named: map[*job]bool{}, optional: map[*job]bool{}, in: yes}
+			j = &job{Job: leg, number: len(out), named: map[*job]bool{}, optional: map[*job]bool{}, in: yes}
 			byKey[leg.Key] = j
 			out = append(out, j)
 		}
@@ -65,12 +96,14 @@ func gather(p *plan.Plan, name func(*plan.Job) string) []*job {
 // waits are the jobs that a job waits for by its needs, or by its stage.
 func waits(j *job, all []*job, stage map[string]int, byID map[string]*job) []*job {
 	var out []*job
+	var there set
 	for _, leg := range j.legs {
 		for _, n := range leg.Needs {
 			if b := byID[n.Job]; b != nil && b != j {
 				j.named[b] = true
 				j.optional[b] = j.optional[b] || n.Optional
-				if !slices.Contains(out, b) {
+				if !there.has(b) {
+					there.add(b)
 					out = append(out, b)
 				}
 			}
@@ -80,7 +113,7 @@ func waits(j *job, all []*job, stage map[string]int, byID map[string]*job) []*jo
 		return out
 	}
 	for _, b := range all {
-		if stage[b.Stage] < stage[j.Stage] && !slices.Contains(out, b) {
+		if stage[b.Stage] < stage[j.Stage] && !there.has(b) {
 			out = append(out, b)
 		}
 	}
@@ -95,18 +128,20 @@ func (j *job) reach(edges map[*job][]*job, seen map[*job]bool) {
 	seen[j] = true
 	for _, b := range edges[j] {
 		b.reach(edges, seen)
-		j.before[b] = true
-		for far := range b.before {
-			j.before[far] = true
-		}
+		j.before.add(b)
+		j.before.addAll(b.before)
 	}
 }
 
 // reduced leaves out what another edge leads to.
 func reduced(edges []*job) []*job {
+	var further set
+	for _, b := range edges {
+		further.addAll(b.before)
+	}
 	var out []*job
 	for _, b := range edges {
-		if !slices.ContainsFunc(edges, func(other *job) bool { return other.before[b] }) {
+		if !further.has(b) {
 			out = append(out, b)
 		}
 	}
@@ -115,6 +150,13 @@ func reduced(edges []*job) []*job {
 
 // sources are the jobs whose artifacts a job takes, in the order of the file.
 func (j *job) sources(all []*job) []*job {
+	if !j.sourced {
+		j.from, j.sourced = j.take(all), true
+	}
+	return j.from
+}
+
+func (j *job) take(all []*job) []*job {
 	take := map[string]bool{}
 	for _, leg := range j.legs {
 		for _, id := range leg.Inputs {
@@ -123,7 +165,7 @@ func (j *job) sources(all []*job) []*job {
 	}
 	var out []*job
 	for _, b := range all {
-		if j.before[b] && (j.InputsAll || slices.ContainsFunc(b.legs, func(l *plan.Job) bool { return take[l.ID] })) {
+		if j.before.has(b) && (j.InputsAll || slices.ContainsFunc(b.legs, func(l *plan.Job) bool { return take[l.ID] })) {
 			out = append(out, b)
 		}
 	}

@@ -58,7 +58,7 @@ func (w *githubWriter) job(j *job) (m *mapping, above []string) {
 // asks through one that is left out, or that runs after failures; there what is behind it need not be named.
 func (w *githubWriter) needs(j *job) row {
 	direct := slices.DeleteFunc(slices.Clone(j.direct), func(b *job) bool {
-		return slices.ContainsFunc(j.direct, func(c *job) bool { return c.before[b] && (j.optional[c] || !c.loyal()) })
+		return slices.ContainsFunc(j.direct, func(c *job) bool { return c.before.has(b) && (j.optional[c] || !c.loyal()) })
 	})
 	w.far(j)
 	for _, b := range j.sources(w.jobs) {
@@ -85,7 +85,7 @@ func (w *githubWriter) far(j *job) {
 			continue
 		}
 		for _, b := range w.jobs {
-			if c.before[b] && !j.named[b] && !b.AllowFailure.Any {
+			if c.before.has(b) && !j.named[b] && !b.AllowFailure.Any {
 				w.lose(CodeCondition, j.Place, "on GitHub job %q does not run where %q failed, which is before %q; on GitLab it asks %q alone", j.Name, b.Name, c.Name, c.Name)
 				return
 			}

@@ -135,32 +135,45 @@ func (w *gitlabWriter) tags(s *scope) row {
 	return out
 }
 
+// maxNeeds is how many jobs one job of GitLab may need (CI/CD YAML syntax reference, needs).
+const maxNeeds = 50
+
 // needs are the jobs waited for, each with whether its files and variables are wanted.
 func (w *gitlabWriter) needs(j *job, u *uses, m *mapping) {
-	wanted := append(slices.Clone(u.from), w.takes[j]...)
-	j.direct = slices.Clone(j.direct)
+	var wanted, direct set
+	for _, b := range append(slices.Clone(u.from), w.takes[j]...) {
+		wanted.add(b)
+	}
+	wait := slices.Clone(j.direct)
 	for _, b := range w.jobs {
-		if slices.Contains(wanted, b) && !slices.Contains(j.direct, b) {
-			j.direct = append(j.direct, b)
+		if wanted.has(b) && !slices.Contains(wait, b) {
+			wait = append(wait, b)
 		}
 	}
+	for _, b := range wait {
+		direct.add(b)
+	}
 	// On GitHub a job waits for, and asks, all jobs before it, also through one that is left out or runs after failures.
-	for i := 0; i < len(j.direct); i++ {
-		if b := j.direct[i]; !implied(j.in, b.in) || !b.loyal() {
+	for i := 0; i < len(wait); i++ {
+		if b := wait[i]; !implied(j.in, b.in) || !b.loyal() {
 			for _, far := range b.direct {
-				if !slices.Contains(j.direct, far) {
-					j.direct = append(j.direct, far)
+				if !direct.has(far) {
+					direct.add(far)
+					wait = append(wait, far)
 				}
 			}
 		}
 	}
+	if len(wait) > maxNeeds {
+		w.bad(CodeJob, j.Place, "job %q would need %d jobs, and GitLab takes %d at most: put a job between them", j.Key, len(wait), maxNeeds)
+	}
 	var out list
 	for _, b := range w.jobs {
-		if !slices.Contains(j.direct, b) || w.impossible(b) != "" {
+		if !direct.has(b) || w.impossible(b) != "" {
 			continue
 		}
 		one := of("job", b.id)
-		if !slices.Contains(wanted, b) && (len(w.uses[b].uploads) > 0 || len(b.Outputs) > 0) {
+		if !wanted.has(b) && (len(w.uses[b].uploads) > 0 || len(b.Outputs) > 0) {
 			one.set("artifacts", false)
 		}
 		if !implied(j.in, b.in) {

@@ -19,7 +19,15 @@ func (w *githubWriter) hasPrograms(b *job) bool {
 	if b.Artifacts == nil || !slices.ContainsFunc(b.Artifacts.Paths, func(p string) bool { return !slices.Contains(data, path.Ext(p)) }) {
 		return false
 	}
-	return slices.ContainsFunc(w.jobs, func(j *job) bool { return slices.Contains(j.sources(w.jobs), b) })
+	if w.taken == nil {
+		w.taken = &set{}
+		for _, j := range w.jobs {
+			for _, from := range j.sources(w.jobs) {
+				w.taken.add(from)
+			}
+		}
+	}
+	return w.taken.has(b)
 }
 
 // modesFile is the list of a job's programs, in the folder of its artifact.

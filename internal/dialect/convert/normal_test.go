@@ -54,7 +54,17 @@ func normalOf(p *plan.Plan, played bool) string {
 	if len(texts) == 0 {
 		return "nothing\n"
 	}
-	return strings.Join(texts, "")
+	return fmt.Sprintf("a newer run cancels an older one: %t\n", n.cancels()) + strings.Join(texts, "")
+}
+
+// cancels reports whether a newer run of the same ref cancels this one: on GitHub a concurrency group of the workflow, on
+// GitLab jobs that are all interruptible.
+func (n *normal) cancels() bool {
+	if n.github {
+		return slices.ContainsFunc(n.p.Workflows, func(w plan.Workflow) bool { return w.Group != nil && w.Group.Cancel })
+	}
+	none := n.p.Cancel != nil && n.p.Cancel.OnNewCommit == "none"
+	return !none && !slices.ContainsFunc(n.p.Jobs, func(j *plan.Job) bool { return !j.Interruptible })
 }
 
 var odd = regexp.MustCompile(`[^A-Za-z0-9_]+`)

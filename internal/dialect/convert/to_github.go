@@ -18,6 +18,7 @@ type githubWriter struct {
 	paths     row   // that all jobs want to have changed
 	samePaths bool
 	tunable   map[string]string // variables that conditions read, with the values of the file
+	taken     *set              // jobs whose artifacts others take
 	words     map[string]bool   // predefined variables that scripts read and all jobs can be given
 }
 
@@ -124,7 +125,7 @@ func (w *githubWriter) possible(all []*job) []*job {
 					}
 				}
 			}
-			delete(later.before, j)
+			later.before.remove(j)
 		}
 	}
 	return out
@@ -191,7 +192,10 @@ func (w *githubWriter) lenient(j *job) bool {
 			own = or(own, c.in)
 		}
 	}
-	for b := range j.before {
+	for _, b := range w.jobs {
+		if !j.before.has(b) {
+			continue
+		}
 		manual := slices.ContainsFunc(b.classes, func(c class) bool { return c.when == plan.Manual })
 		switch {
 		case manual && (j.named[b] || !b.AllowFailure.Any):

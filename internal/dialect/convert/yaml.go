@@ -3,6 +3,7 @@ package convert
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
@@ -206,8 +207,14 @@ func literal(b *strings.Builder, depth int, s string) {
 	}
 }
 
+// plainText is text that needs no quotes, unless it is a word of YAML.
+var plainText = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./@-]*$`)
+
 // text is a scalar on one line: plain where every reader takes it as text.
 func text(s string) string {
+	if plainText.MatchString(s) && yamlx.TypeOf(yamlx.Psych, s) == yamlx.Str && yamlx.TypeOf(yamlx.Core, s) == yamlx.Str {
+		return s
+	}
 	if strings.Contains(s, "\n") || printable(s) != s {
 		return double(s)
 	}
