@@ -69,14 +69,14 @@ func (d *githubDialect) missing(ctx context.Context, p *plan.Plan) fault.Faults 
 		}
 		for i := range j.Steps {
 			uses := j.Steps[i].Uses
-			if uses == "" || seen[uses] || strings.HasPrefix(uses, ".") || strings.HasPrefix(uses, "$") || strings.HasPrefix(uses, "docker://") || !d.flags.real && builtIn(uses) {
+			if uses == "" || strings.HasPrefix(uses, ".") || strings.HasPrefix(uses, "$") || strings.HasPrefix(uses, "docker://") || !d.flags.real && builtIn(uses) {
 				continue
 			}
-			seen[uses] = true
 			n, err := action.Parse(uses)
-			if err != nil {
-				continue // the reader has told of it
+			if err != nil || seen[n.Repository+"@"+n.Ref] {
+				continue // the reader has told of it, or this has
 			}
+			seen[n.Repository+"@"+n.Ref] = true
 			if _, err := sources.Find(ctx, n.Repository, n.Ref); err != nil {
 				if f, ok := errors.AsType[*fault.Fault](err); ok {
 					told := *f
