@@ -111,10 +111,11 @@ func (p *pipelineFlags) open(ctx context.Context) (*pipeline, error) {
 	if out.given, err = p.values(); err != nil {
 		return nil, err
 	}
-	out.mask, out.shown = maskOf(out.given)
+	cover := logs.Masked
 	if out.found.dialect == "github" {
-		out.mask = out.mask.Showing(logs.Stars)
+		cover = logs.Stars
 	}
+	out.mask, out.shown = maskOf(out.given, cover)
 	payload, err := p.payload()
 	if err != nil {
 		return nil, err

@@ -42,15 +42,15 @@ func (l *local) remark(fs fault.Faults) {
 	writeFaults(hiding{terminal.Writer(l.view, bare(l.err)), l.mask}, fs, l.pipeline.repo.Root)
 }
 
-// maskOf hides the masked variables from everything that is written. The faults are of secrets that cannot be.
-func maskOf(g given) (*logs.Mask, fault.Faults) {
+// maskOf hides the masked variables from everything that is written, behind cover. The faults are of secrets that cannot be.
+func maskOf(g given, cover string) (*logs.Mask, fault.Faults) {
 	var secrets []secret.Secret
 	for _, v := range slices.Concat(g.pipeline, g.project) {
 		if v.Masked {
 			secrets = append(secrets, secret.Named(v.Name, v.Value))
 		}
 	}
-	return logs.NewMask(secrets...)
+	return new(logs.Mask).Showing(cover).With(secrets...)
 }
 
 // colorful reports whether colors are wanted on a writer (no-color.org, bixense.com/clicolors).

@@ -19,7 +19,7 @@ type state struct {
 	match        int32 // the length of the longest pattern that ends here, or 0
 }
 
-// build makes the automaton of sorted patterns without doubles, each of minSecret bytes at least.
+// build makes the automaton of sorted patterns without doubles, none of them empty.
 func build(patterns []string) *automaton {
 	a := &automaton{states: []state{{}}, labels: []byte{0}}
 	type group struct{ low, high int }
@@ -84,8 +84,8 @@ func (a *automaton) step(s int32, c byte) int32 {
 
 // filter knows, of the first least bytes of every pattern, which three bytes stand where.
 type filter struct {
-	least int // the length of the shortest pattern, maxJump+2 at most
-	jump  []uint8
+	least int     // the length of the shortest pattern, maxJump+2 at most
+	jump  []uint8 // nil where a pattern has less than three bytes: then every place is looked at
 }
 
 const (
@@ -103,6 +103,9 @@ func (f *filter) build(patterns []string) {
 	for _, p := range patterns {
 		f.least = min(f.least, len(p))
 	}
+	if f.least < 3 {
+		return
+	}
 	f.jump = bytes.Repeat([]byte{uint8(f.least - 2)}, 1<<filterBits)
 	for _, p := range patterns {
 		head := []byte(p[:f.least])
@@ -118,6 +121,9 @@ func (f *filter) build(patterns []string) {
 // cannot be told.
 func (f *filter) next(p []byte, from int) int {
 	least := f.least
+	if f.jump == nil {
+		return from
+	}
 	for from+least <= len(p) {
 		jump := int(f.jump[gram(p[from+least-3:])] &^ begins)
 		if jump == 0 {

@@ -82,6 +82,9 @@ func worth(s string) bool {
 	})
 }
 
+// short reports whether a text is too short to be looked for in all its forms.
+func short(s string) bool { return utf8.RuneCountInString(s) < minSecret }
+
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 // pieces cuts a text into parts of n bytes; a rest shorter than minSecret goes with the part before it.

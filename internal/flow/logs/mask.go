@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/secret"
@@ -37,7 +36,9 @@ type layer struct {
 	machine  *automaton
 }
 
-// Showing is the mask with another text in the place of secrets.
+// Showing is the mask with another text in the place of secrets. One that shows Stars also takes secrets that are too short
+// for others, as they stand: GitHub hides whatever it is told to (documentation page "Workflow commands for GitHub Actions",
+// Masking a value in a log, hides numbers from 0 to 32767).
 func (m *Mask) Showing(text string) *Mask {
 	out := Mask{shown: text}
 	if m != nil {
@@ -70,11 +71,17 @@ func (m *Mask) With(secrets ...secret.Secret) (*Mask, fault.Faults) {
 		if value == "" {
 			continue
 		}
-		if f := check(s); f != nil {
+		if f := m.check(s); f != nil {
 			faults = append(faults, f)
 			if f.Code == CodeShortSecret {
 				continue
 			}
+		}
+		if short(value) {
+			if !m.has(value) {
+				fresh = append(fresh, value)
+			}
+			continue
 		}
 		for _, p := range forms(value) {
 			if !m.has(p) {
@@ -114,13 +121,13 @@ func cmpOr(m, other *Mask) *Mask {
 }
 
 // check is the warning that a secret deserves, or nil.
-func check(s secret.Secret) *fault.Fault {
+func (m *Mask) check(s secret.Secret) *fault.Fault {
 	value, name := s.Reveal(), "a secret"
 	if s.Name() != "" {
 		name = "the secret " + s.Name()
 	}
 	switch {
-	case utf8.RuneCountInString(value) < minSecret || blank(value):
+	case short(value) && m.shown != Stars || blank(value):
 		return fault.New(CodeShortSecret, "%s is too short to be masked and would be shown in the log", name).WithSeverity(fault.Warning).
 			WithHint("a secret needs at least %d characters, and more than white space", minSecret)
 	case len(value) > maxEncoded:

@@ -10,6 +10,7 @@ import (
 	"html"
 	"net/url"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -204,6 +205,33 @@ warning: a secret is too short to be masked and would be shown in the log [SL400
 	if got := m.Text(large[500:900]); strings.Contains(got, "mnopqrstuvwxyzABCDEF\n0123") {
 		t.Errorf("a part of a large secret shows:\n%s", got)
 	}
+}
+
+// GitHub hides what it is told to hide, however short.
+func TestStarsStandForShortSecretsToo(t *testing.T) {
+	stars := new(logs.Mask).Showing(logs.Stars)
+	m, faults := stars.With(secret.New("7"), secret.New("42"), secret.New("äöü"), secret.New(" "), secret.New("hunter2"))
+	if len(faults) != 1 {
+		t.Errorf("%v, want a warning of the blank one alone", faults)
+	}
+	if got := m.Text("7 17 42 4 äöü aHVudGVyMg== NDI= hunter2"); got != "*** 1*** *** 4 *** *** NDI= ***" {
+		t.Errorf("got %q", got)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		m := stars
+		var secrets []string
+		for _, v := range rapid.SliceOfN(rapid.StringOfN(rapid.SampledFrom([]rune("abc")), 1, 3, -1), 1, 4).Draw(t, "secrets") {
+			secrets = append(secrets, v)
+			m, _ = m.With(secret.New(v))
+		}
+		text := rapid.StringOfN(rapid.SampledFrom([]rune("abcd")), 0, 40, -1).Draw(t, "text")
+		parts := rapid.SliceOfN(rapid.IntRange(1, 5), 1, 5).Draw(t, "parts")
+		slices.Sort(secrets)
+		want := strings.ReplaceAll(naive(text, slices.Compact(secrets)), logs.Masked, logs.Stars)
+		if got := feed(t, m, text, parts); got != want {
+			t.Fatalf("secrets %q, text %q\ngot  %q\nwant %q", secrets, text, got, want)
+		}
+	})
 }
 
 func TestAMaskDoesNotPrintItsSecrets(t *testing.T) {
