@@ -102,7 +102,8 @@ const MaxSummaries = 20
 // later one.
 func CheckEnv(name string) error {
 	if strings.EqualFold(name, "NODE_OPTIONS") {
-		return errors.New("Can't store NODE_OPTIONS output parameter using '$GITHUB_ENV' command.") //nolint:staticcheck // the runner's words
+		//lint:ignore ST1005 it is told in the runner's words
+		return errors.New("Can't store NODE_OPTIONS output parameter using '$GITHUB_ENV' command.")
 	}
 	return nil
 }

@@ -116,8 +116,12 @@ func (form patternForm) pattern(set map[string]bool) (pattern, error) {
 		from *int
 		to   *int
 	}{
-		{"file", form.File, &p.file}, {"fromPath", form.FromPath, &p.fromPath}, {"line", form.Line, &p.line},
-		{"column", form.Column, &p.column}, {"severity", form.Severity, &p.severity}, {"code", form.Code, &p.code},
+		{"file", form.File, &p.file},
+		{"fromPath", form.FromPath, &p.fromPath},
+		{"line", form.Line, &p.line},
+		{"column", form.Column, &p.column},
+		{"severity", form.Severity, &p.severity},
+		{"code", form.Code, &p.code},
 		{"message", form.Message, &p.message},
 	}
 	for _, g := range groups {

@@ -108,9 +108,14 @@ var privileged = []string{"pull_request_target", "workflow_run"}
 
 // heads are what names the code of a pull request.
 var heads = [][]string{
-	{"github", "event", "pull_request", "head"}, {"github", "head_ref"}, {"github", "event", "workflow_run", "head_sha"},
-	{"github", "event", "workflow_run", "head_branch"}, {"github", "event", "workflow_run", "head_commit"},
-	{"github", "event", "workflow_run", "head_repository"}, {"github", "event", "number"}, {"github", "event", "pull_request", "number"},
+	{"github", "event", "pull_request", "head"},
+	{"github", "head_ref"},
+	{"github", "event", "workflow_run", "head_sha"},
+	{"github", "event", "workflow_run", "head_branch"},
+	{"github", "event", "workflow_run", "head_commit"},
+	{"github", "event", "workflow_run", "head_repository"},
+	{"github", "event", "number"},
+	{"github", "event", "pull_request", "number"},
 }
 
 // stranger tells a checkout of code of strangers in a run that has secrets.

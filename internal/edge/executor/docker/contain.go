@@ -179,8 +179,14 @@ func (t *site) guestShape(c program.Contain, p program.Paths) (*shape, error) {
 // translate gives the container's own path where a value is a path in one of the job's folders.
 func translate(value string, p program.Paths) string {
 	for _, w := range []way{
-		{filepath.Join(p.Private, homeFolder), homeThere}, {filepath.Join(p.Private, eventFolder), eventThere}, {p.JobPrivate + "/" + homeFolder, homeThere},
-		{p.JobPrivate + "/" + eventFolder, eventThere}, {p.JobWorkspace, workspaceThere}, {p.JobPrivate, privateThere}, {p.Workspace, workspaceThere}, {p.Private, privateThere},
+		{filepath.Join(p.Private, homeFolder), homeThere},
+		{filepath.Join(p.Private, eventFolder), eventThere},
+		{p.JobPrivate + "/" + homeFolder, homeThere},
+		{p.JobPrivate + "/" + eventFolder, eventThere},
+		{p.JobWorkspace, workspaceThere},
+		{p.JobPrivate, privateThere},
+		{p.Workspace, workspaceThere},
+		{p.Private, privateThere},
 	} {
 		if rest, ok := below(value, w.here); ok && w.here != "" {
 			if rest == "" {
