@@ -39,7 +39,7 @@ func newModel(p *plan.Plan, o run.Options) *model {
 		mj := &mjob{Job: j, stage: slices.Index(p.Stages, j.Stage), status: run.Created, allowed: j.AllowFailure.Any}
 		if o.Choice != nil && !o.Choice.Selected[j.ID] {
 			mj.out, mj.forced, mj.status = true, true, run.Skipped
-		} else if j.When == plan.Never {
+		} else if j.When == plan.Never && (!j.Graph || len(j.Needs) == 0) {
 			mj.forced, mj.status = true, run.Skipped
 		}
 		m.jobs = append(m.jobs, mj)
@@ -132,6 +132,13 @@ func (m *model) settle() {
 // look decides on one job that is created, where it can be.
 func (m *model) look(j *mjob) bool {
 	before := m.before(j)
+	if j.When == plan.Never { // what waits for it waits for those before it too
+		if slices.ContainsFunc(before, (*mjob).open) {
+			return false
+		}
+		j.status, j.forced = run.Skipped, true
+		return true
+	}
 	prior := sum(before, j.Graph)
 	if slices.ContainsFunc(before, (*mjob).open) && (!j.Graph || prior != run.Skipped || j.When == plan.Always) {
 		return false

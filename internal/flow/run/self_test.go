@@ -166,6 +166,13 @@ func TestJobsThatNeverRun(t *testing.T) {
 			walk: `
 				= pending | skipped a b | pending c d ...`,
 		},
+		"what always runs behind it waits for the jobs before it": {
+			world: "x a\nx b never=event needs a\nx c always needs b",
+			walk: `
+				= pending | pending a | created b c ...
+				ok a
+				= pending | success a | skipped b | pending c`,
+		},
 		"nothing else is there": {
 			world: "x a never\nx b needs a",
 			walk:  "= skipped | skipped a b",

@@ -85,8 +85,8 @@ func (s *step) open(sc *scope) {
 		switch {
 		case n.class == absent:
 			s.move(n, Change{To: Skipped, Reason: "not selected", Forced: true, Allowed: n.allowed})
-		case n.plan.When == plan.Never:
-			s.move(n, Change{To: Skipped, Reason: never(n.plan), Forced: true, Allowed: n.allowed})
+		case n.plan.When == plan.Never && (!n.plan.Graph || len(n.plan.Needs) == 0):
+			s.never(n)
 		case n.plan.Graph:
 			s.queue = append(s.queue, n)
 		}
@@ -123,6 +123,13 @@ func (s *step) consider(n *node) {
 		return
 	}
 	needs := n.needs.set()
+	if n.plan.When == plan.Never {
+		// What waits for a job that never runs waits for the jobs before that one too, as on GitHub.
+		if !needs.any(undecided) {
+			s.never(n)
+		}
+		return
+	}
 	if needs.any(undecided) && (!needs.any(untaken) || n.plan.When == plan.Always || n.self()) {
 		// GitLab skips a job as soon as one of its needs is; a job that runs always waits for the others here, and so
 		// does one whose own conditions look at what became of them.
@@ -132,6 +139,11 @@ func (s *step) consider(n *node) {
 		s.r.work += len(n.before)
 		return n.blame()
 	})
+}
+
+// never passes a job over that does not run for this event.
+func (s *step) never(n *node) {
+	s.move(n, Change{To: Skipped, Reason: never(n.plan), Forced: true, Allowed: n.allowed})
 }
 
 // advance passes the barriers of a pipeline as far as they are open. The jobs behind a barrier are decided on once;
