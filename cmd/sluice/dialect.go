@@ -69,9 +69,9 @@ func (p *pipelineFlags) find(root string) (found, error) {
 	hasWorkflows := len(workflowFiles(root)) > 0
 	switch {
 	case p.dialect == "gitlab" && gitlab == "":
-		return found{}, fault.New(codeNoFile, "there is no .gitlab-ci.yml in %s", root).WithHint("`sluice init` writes a first one; --file names another")
+		return found{}, fault.New(codeNoFile, "there is no .gitlab-ci.yml in %s", root).WithHint("`sluice init --dialect gitlab` writes a first one; --file names another")
 	case p.dialect == "github" && !hasWorkflows:
-		return found{}, fault.New(codeNoFile, "there is no workflow in %s", filepath.Join(root, workflowsDir)).WithHint("--file names one elsewhere")
+		return found{}, fault.New(codeNoFile, "there is no workflow in %s", filepath.Join(root, workflowsDir)).WithHint("`sluice init --dialect github` writes a first one; --file names one elsewhere")
 	case p.dialect == "" && gitlab != "" && hasWorkflows:
 		return found{}, fault.New(codeDialect, "the repository has a GitLab pipeline (%s) and GitHub workflows (%s)", gitlab, workflowsDir).
 			WithHint("choose with --dialect gitlab or --dialect github, or name a file with --file")
