@@ -67,12 +67,8 @@ a pipeline needs none: sluice run runs it as it is.`,
 			if kind == "" {
 				name, why = detect(repo.Root)
 			}
-			if dialect == "" && !print {
-				if err := needsNone(repo.Root); err != nil {
-					return err
-				}
-			}
-			if dialect == "" {
+			chosen := dialect != ""
+			if !chosen {
 				dialect = forgeOf(repo)
 			}
 			to, ok := forges[dialect]
@@ -88,7 +84,10 @@ a pipeline needs none: sluice run runs it as it is.`,
 				return err
 			}
 			next := "sluice run"
-			if needsNone(repo.Root) != nil {
+			if err := needsNone(repo.Root); err != nil {
+				if !chosen {
+					return err
+				}
 				next += " --dialect " + dialect
 			}
 			return s.begin(filepath.Join(repo.Root, filepath.FromSlash(to.file)), text, why, next)
