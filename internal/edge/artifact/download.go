@@ -67,7 +67,7 @@ func missingNamed(name string, all []Info) error {
 	for _, i := range all {
 		names = append(names, i.Name)
 	}
-	f := fault.New(CodeMissing, "the run has no artifact %q", name)
+	f := fault.New(CodeMissing, "Artifact not found for name: %s", name) // as actions/download-artifact has it: people search for that
 	if near := fault.Nearest(name, names); near != "" {
 		return f.WithHint("did you mean %q?", near)
 	}

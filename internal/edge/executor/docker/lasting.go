@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -64,13 +65,16 @@ func (h *host) openLasting(ctx context.Context, s *shape, out program.Output) er
 		return err
 	}
 	if got.Container.Config != nil {
-		h.path = string(variable(got.Container.Config.Env, "PATH"))
+		h.path = cmp.Or(string(variable(got.Container.Config.Env, "PATH")), enginePath)
 	}
 	if err := h.findShell(ctx); err != nil && fault.CodeOf(err) != executor.CodeNoShell {
 		return err // a step that needs one will say so
 	}
 	return h.healthy(ctx, services, out)
 }
+
+// enginePath is the PATH that the engine gives to programs of an image that has none, as imported ones do.
+const enginePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // unstarted is the fault of a job's container that does not start.
 func (h *host) unstarted(err error) error {

@@ -99,6 +99,16 @@ func TestLastingContainer(t *testing.T) {
 	}
 }
 
+// What stands in GITHUB_PATH goes before the PATH that the engine gives where the image has none.
+func TestLastingContainerWithoutPath(t *testing.T) {
+	b := setup(t)
+	imported(t, b.engine, "sluice-test/pathless:1", nil)
+	h, _ := b.last(t, program.Order{Image: image("docker://sluice-test/pathless:1")})
+	if exit, out := exec1(t, h, "echo $PATH"); exit != 0 || out != h.Paths().Path+"\n" {
+		t.Errorf("exit %d: the engine's PATH is %q, ours %q", exit, out, h.Paths().Path)
+	}
+}
+
 func TestLastingContainerOfAnotherUser(t *testing.T) {
 	b := setup(t)
 	b.SetUser(4343)
