@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/web/terminal"
 )
 
 // complain writes an error for a person: every fault with its line of the file, a caret and its hint.
@@ -88,6 +90,33 @@ func excerpt(w io.Writer, lines [][]byte, at fault.Place) {
 		}
 	}
 	fmt.Fprintf(w, "  %s | %s^\n", strings.Repeat(" ", len(number)), string(indent))
+}
+
+// oneLine is printable text of one line: a name in a listing.
+func oneLine(s string) string {
+	return strings.NewReplacer("\n", "\uFFFD", "\t", "\uFFFD").Replace(printable(s))
+}
+
+// calm writes text without control characters. Each write holds whole characters.
+type calm struct{ io.Writer }
+
+func (c calm) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(c.Writer, printable(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// writeJSON writes a value for programs, and nothing that a terminal would obey.
+func writeJSON(w io.Writer, value any) error {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetIndent("", "  ")
+	if err := e.Encode(value); err != nil {
+		return err
+	}
+	_, err := w.Write(terminal.EscapeJSON(out.Bytes()))
+	return err
 }
 
 // printable takes control characters out of a text that may come from a hostile file.

@@ -86,7 +86,7 @@ func explainCode(w io.Writer, code string) error {
 
 // explainJob tells of every leg that the name stands for, and of a job of that name that was left out.
 func explainJob(w io.Writer, p *plan.Plan, name string) error {
-	names, found := explainIn(w, p, name, false)
+	names, found := explainIn(calm{w}, p, name, false)
 	if found {
 		return nil
 	}
@@ -105,7 +105,7 @@ func explainIn(w io.Writer, p *plan.Plan, name string, found bool) ([]string, bo
 			if found {
 				fmt.Fprintln(w)
 			}
-			fmt.Fprintf(w, "%s is not in the pipeline\n", x.Name)
+			fmt.Fprintf(w, "%s is not in the pipeline\n", oneLine(x.Name))
 			writeDecision(w, x.Why)
 			found = true
 		}
@@ -159,7 +159,7 @@ func writeJob(w io.Writer, p *plan.Plan, j *plan.Job) {
 	if j.Workflow != "" {
 		where = ", in workflow " + j.Stage
 	}
-	fmt.Fprintf(w, "%s is in the pipeline%s\n", j.Name, where)
+	fmt.Fprintf(w, "%s is in the pipeline%s\n", oneLine(j.Name), where)
 	if !j.Place.IsZero() {
 		fmt.Fprintf(w, "  written at %s\n", j.Place)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -97,9 +96,7 @@ func lintJSON(w io.Writer, fs fault.Faults, _ string) error {
 	if fs == nil {
 		fs = fault.Faults{}
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(fs)
+	return writeJSON(w, fs)
 }
 
 // lintGitHub writes workflow commands, which a forge shows beside the line.

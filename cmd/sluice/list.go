@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -62,16 +61,14 @@ func chosen(p *plan.Plan, choice *plan.Choice) *plan.Plan {
 }
 
 func listJSON(w io.Writer, p *plan.Plan, choice *plan.Choice) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(listOf(p, choice))
+	return writeJSON(w, listOf(p, choice))
 }
 
 func listText(w io.Writer, p *plan.Plan, choice *plan.Choice) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "JOB\tSTAGE\tWHEN\tALLOW FAILURE")
 	for _, l := range listOf(p, choice) {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%t\n", l.Name, l.Stage, l.When, l.AllowFailure)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%t\n", oneLine(l.Name), oneLine(l.Stage), l.When, l.AllowFailure)
 	}
 	return t.Flush()
 }

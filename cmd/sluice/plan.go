@@ -61,9 +61,7 @@ var planFormats = map[string]func(io.Writer, *plan.Plan) error{
 }
 
 func planJSON(w io.Writer, p *plan.Plan) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(p)
+	return writeJSON(w, p)
 }
 
 // planYAML writes what planJSON writes, in YAML: the names are those of the JSON.
@@ -88,10 +86,10 @@ func planYAML(w io.Writer, p *plan.Plan) error {
 func planText(w io.Writer, p *plan.Plan) error {
 	var b strings.Builder
 	if p.Name != "" && !slices.Equal(p.Stages, []string{p.Name}) { // one workflow is its own stage
-		fmt.Fprintf(&b, "%s\n", p.Name)
+		fmt.Fprintf(&b, "%s\n", oneLine(p.Name))
 	}
 	for _, stage := range p.Stages {
-		fmt.Fprintf(&b, "%s\n", stage)
+		fmt.Fprintf(&b, "%s\n", oneLine(stage))
 		var lines []entry
 		for _, j := range inStage(p, stage) {
 			lines = append(lines, entry{j.Name, setOf(j), traits(j)})
@@ -146,9 +144,9 @@ func writeTree(b *strings.Builder, jobs []entry) {
 		if len(jobs) == 0 {
 			branch = "└─"
 		}
-		fmt.Fprintf(b, "%s %s", branch, first.name)
+		fmt.Fprintf(b, "%s %s", branch, oneLine(first.name))
 		if len(first.words) > 0 {
-			fmt.Fprintf(b, "  (%s)", strings.Join(first.words, "; "))
+			fmt.Fprintf(b, "  (%s)", oneLine(strings.Join(first.words, "; ")))
 		}
 		b.WriteString("\n")
 	}

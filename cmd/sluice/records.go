@@ -1,24 +1,19 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-delivery/sluice/internal/edge/blob"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/edge/store"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
-	"github.com/sluice-delivery/sluice/internal/flow/logs"
 )
 
 // `run list` and `run logs` read what earlier runs left. A job of such a name is run with `sluice run -- list`.
@@ -60,9 +55,7 @@ func writeRecords(w io.Writer, records []store.Record, output string) error {
 		if records == nil {
 			records = []store.Record{}
 		}
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(records)
+		return writeJSON(w, records)
 	case "name":
 		for _, r := range records {
 			if _, err := fmt.Fprintln(w, printable(r.ID)); err != nil {
@@ -90,38 +83,6 @@ func writeRecords(w io.Writer, records []store.Record, output string) error {
 	}
 }
 
-func newRunLogs(s *streams) *cobra.Command {
-	var dir, id string
-	var raw bool
-	cmd := &cobra.Command{
-		Use:   "logs [JOB]",
-		Short: "Print the log of a job of the last run (or of --run); without JOB, name the jobs that have one",
-		Args:  args(0, 1),
-		RunE: func(cmd *cobra.Command, jobs []string) error {
-			repo, err := git.Open(cmd.Context(), dir)
-			if err != nil {
-				return err
-			}
-			state := stateDir(repo.Root)
-			if err := sound(state); err != nil {
-				return err
-			}
-			folder, err := runFolder(state, id)
-			if err != nil {
-				return err
-			}
-			if len(jobs) == 0 {
-				return listLogs(s.out, folder)
-			}
-			return s.printLog(folder, jobs[0], raw)
-		},
-	}
-	cmd.Flags().StringVarP(&dir, "directory", "C", ".", "the repository")
-	cmd.Flags().StringVar(&id, "run", "", "the run's `ID` (default: the last one)")
-	cmd.Flags().BoolVar(&raw, "raw", false, "as it was written, control sequences included")
-	return cmd
-}
-
 func runFolder(state, id string) (string, error) {
 	records, err := store.List(state)
 	if err != nil {
@@ -136,59 +97,6 @@ func runFolder(state, id string) (string, error) {
 		return "", fault.New(store.CodeRun, "no run is kept here").WithHint("`sluice run` makes one")
 	}
 	return "", fault.New(store.CodeRun, "there is no run %q here", id).WithHint("see `sluice run list`")
-}
-
-func listLogs(w io.Writer, folder string) error {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return fmt.Errorf("list the logs: %w", err)
-	}
-	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".log"); ok {
-			if _, err := fmt.Fprintln(w, printable(name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// printLog copies a log to the output; what could steer a terminal is taken out unless raw.
-func (s *streams) printLog(folder, job string, raw bool) error {
-	file, err := openPlain(filepath.Join(folder, blob.FileName(job)+".log"))
-	if err != nil {
-		names, _ := filepath.Glob(filepath.Join(folder, "*.log"))
-		for i, n := range names {
-			names[i] = strings.TrimSuffix(filepath.Base(n), ".log")
-		}
-		err := fault.New(codeUsage, "the run has no log of a job %q", job)
-		if near := fault.Nearest(job, names); near != "" {
-			return err.WithHint("did you mean %q?", near)
-		}
-		return err.WithHint("see `sluice run logs`")
-	}
-	defer file.Close()
-	if raw {
-		_, err = io.Copy(s.out, file)
-		return err
-	}
-	keep := colorful(s.out, "auto")
-	clean := logs.Sanitizer{Colors: keep}
-	buf := make([]byte, 64<<10)
-	var out []byte
-	for {
-		n, err := file.Read(buf)
-		out = clean.Append(out[:0], buf[:n])
-		if _, werr := s.out.Write(out); werr != nil {
-			return werr
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read the log: %w", err)
-		}
-	}
 }
 
 func newClean(s *streams) *cobra.Command {

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"sync"
@@ -19,7 +20,8 @@ type JSON struct {
 	mu      sync.Mutex
 	out     *bufio.Writer
 	encode  *json.Encoder
-	due     bool // a flush is under way
+	event   bytes.Buffer // being written
+	due     bool         // a flush is under way
 	closed  bool
 	err     error
 	partial map[output][]byte     // pieces of long lines
@@ -36,7 +38,7 @@ type output struct {
 // NewJSON writes to w.
 func NewJSON(w io.Writer) *JSON {
 	v := &JSON{out: bufio.NewWriterSize(w, 64<<10), partial: map[output][]byte{}, last: map[string]run.Status{}}
-	v.encode = json.NewEncoder(v.out)
+	v.encode = json.NewEncoder(&v.event)
 	v.encode.SetEscapeHTML(false)
 	return v
 }
@@ -194,7 +196,14 @@ func (v *JSON) Close(s Summary) error {
 	return v.err
 }
 
-func (v *JSON) write(e any) { v.wrote(v.encode.Encode(e)) }
+func (v *JSON) write(e any) {
+	v.event.Reset()
+	err := v.encode.Encode(e)
+	if err == nil {
+		_, err = v.out.Write(EscapeJSON(v.event.Bytes()))
+	}
+	v.wrote(err)
+}
 
 // wrote keeps the first error, and sees to it that what is in the buffer gets out soon.
 func (v *JSON) wrote(err error) {

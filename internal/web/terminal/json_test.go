@@ -3,6 +3,7 @@ package terminal_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -105,6 +106,26 @@ func TestLinesInPieces(t *testing.T) {
 			if got, _, _ := strings.Cut(out.String(), "\n"); got+"\n" != want.String() {
 				t.Errorf("%q %d times: not what encoding/json writes", unit, size/len(unit)+1)
 			}
+		}
+	}
+}
+
+// What encoding/json leaves as it is and a terminal would obey is escaped, and reads as before.
+func TestEscapeJSON(t *testing.T) {
+	for _, text := range []string{"", "plain", "\u0080\u009b2J\u009f\u007f", "ü\u00a0é\u2028\u0085", "\u009b", "\xc2", strings.Repeat("\u009d", 1000)} {
+		raw, err := json.Marshal(map[string]string{"a": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		escaped := terminal.EscapeJSON(raw)
+		for _, c := range string(escaped) {
+			if c >= 0x7f && c <= 0x9f {
+				t.Errorf("%q has %q", escaped, c)
+			}
+		}
+		var want, got map[string]string
+		if err := errors.Join(json.Unmarshal(raw, &want), json.Unmarshal(escaped, &got)); err != nil || want["a"] != got["a"] {
+			t.Errorf("%q reads as %q: %v", text, got["a"], err)
 		}
 	}
 }

@@ -59,6 +59,30 @@ func quote[T string | []byte](b []byte, text T) []byte {
 	return append(b, '"')
 }
 
+// EscapeJSON escapes in a JSON text what encoding/json leaves as it is and a terminal takes for control sequences: DEL and
+// the characters from U+0080 to U+009F. They can only stand in strings.
+func EscapeJSON(text []byte) []byte {
+	const digits = "0123456789abcdef"
+	var out []byte
+	from := 0
+	for i := 0; i < len(text); i++ {
+		c, width := text[i], 1
+		if c == 0xc2 && i+1 < len(text) && text[i+1] >= 0x80 && text[i+1] <= 0x9f {
+			c, width = text[i+1], 2
+		} else if c != 0x7f {
+			continue
+		}
+		out = append(out, text[from:i]...)
+		out = append(out, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		i += width - 1
+		from = i + 1
+	}
+	if out == nil {
+		return text
+	}
+	return append(out, text[from:]...)
+}
+
 // plainJSON are the ASCII characters that stand for themselves in a JSON string.
 var plainJSON = func() (table [utf8.RuneSelf]bool) {
 	for c := range table {
