@@ -17,7 +17,7 @@ var Docs = []fault.Doc{
 		Summary: "a secret is too short to be masked",
 		Text: `A secret of fewer than four characters, or of nothing but white space, is found everywhere in a log by chance: masking it would
 blacken the log and still tell the secret to whoever counts the holes. It is therefore not masked. Make it longer; GitLab itself
-asks for eight characters at least.`,
+asks for eight characters at least. In GitHub workflows, where everything is hidden that is told to be, only white space is meant.`,
 		Page: "GitLab CI/CD variables, Mask a CI/CD variable",
 	},
 	{

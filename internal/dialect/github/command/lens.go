@@ -155,7 +155,7 @@ func (l *Lens) act(c Command, text string) program.Seen {
 // mask hides a value, and each line of one that has several: output comes line by line.
 func (l *Lens) mask(c Command) program.Seen {
 	if strings.TrimSpace(c.Data) == "" {
-		return program.Seen{Show: "Can't add a mask for an empty value (::add-mask::)", Warning: true}
+		return program.Seen{Show: "Can't add secret mask for empty string in ##[add-mask] command.", Warning: true}
 	}
 	if len(l.said.Masks) >= maxMasks {
 		return l.refuse(CodeLimit, "::add-mask::***", fmt.Sprintf("a step may hide at most %d values", maxMasks))

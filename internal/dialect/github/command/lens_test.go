@@ -77,7 +77,7 @@ func TestLens(t *testing.T) {
 		},
 		"masks, line by line": {
 			lines: []string{"::add-mask::one%0Atwo%0D%0A%0A", "::add-mask:: ", "::add-mask::"},
-			want:  "gone mask [\"one\\ntwo\\r\\n\\n\" \"one\" \"two\"]\nwarn Can't add a mask for an empty value (::add-mask::)\nwarn Can't add a mask for an empty value (::add-mask::)\n",
+			want:  "gone mask [\"one\\ntwo\\r\\n\\n\" \"one\" \"two\"]\nwarn Can't add secret mask for empty string in ##[add-mask] command.\nwarn Can't add secret mask for empty string in ##[add-mask] command.\n",
 		},
 		"an end closes only a group of the step's own": {
 			lines: []string{"::endgroup::", "::group::a", "::group::b", "##[endgroup]", "::endgroup::", "::endgroup::"},
