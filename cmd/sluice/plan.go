@@ -88,11 +88,14 @@ func planText(w io.Writer, p *plan.Plan) error {
 	if p.Name != "" && !slices.Equal(p.Stages, []string{p.Name}) { // one workflow is its own stage
 		fmt.Fprintf(&b, "%s\n", oneLine(p.Name))
 	}
+	known := legsOf(p)
 	for _, stage := range p.Stages {
-		fmt.Fprintf(&b, "%s\n", oneLine(stage))
 		var lines []entry
 		for _, j := range inStage(p, stage) {
-			lines = append(lines, entry{j.Name, setOf(j), traits(j)})
+			lines = append(lines, entry{j.Name, setOf(j), traits(known, j)})
+		}
+		if len(lines) > 0 {
+			fmt.Fprintf(&b, "%s\n", oneLine(stage))
 		}
 		writeTree(&b, lines)
 	}
@@ -169,8 +172,11 @@ func inStage(p *plan.Plan, stage string) []*plan.Job {
 }
 
 // traits are the words behind a job's name.
-func traits(j *plan.Job) []string {
+func traits(l legs, j *plan.Job) []string {
 	var words []string
+	if j.When == plan.Never {
+		return []string{"skipped: " + reason(j.Why)}
+	}
 	if j.When != plan.OnSuccess && j.When != "" {
 		words = append(words, string(j.When))
 	}
@@ -193,10 +199,7 @@ func traits(j *plan.Job) []string {
 		words = append(words, starts(j.Late))
 	}
 	if j.Graph {
-		var needs []string
-		for _, n := range j.Needs {
-			needs = append(needs, n.Job)
-		}
+		needs := l.needed(j)
 		if len(needs) == 0 {
 			words = append(words, "starts at once")
 		} else {
@@ -204,6 +207,48 @@ func traits(j *plan.Job) []string {
 		}
 	}
 	return words
+}
+
+// legs are the jobs of a plan by the key that they are of in the file.
+type legs struct {
+	of    map[string]*plan.Job // by ID
+	sizes map[string]int       // by workflow and key
+}
+
+func legsOf(p *plan.Plan) legs {
+	l := legs{map[string]*plan.Job{}, map[string]int{}}
+	for _, j := range p.Jobs {
+		l.of[j.ID] = j
+		l.sizes[j.Workflow+"\n"+j.Key]++
+	}
+	return l
+}
+
+// needed are the jobs that a job needs; where these are all jobs of a key, as the legs of a matrix, that is said.
+func (l legs) needed(j *plan.Job) []string {
+	needs := map[string]int{}
+	for _, n := range j.Needs {
+		if of := l.of[n.Job]; of != nil {
+			needs[of.Workflow+"\n"+of.Key]++
+		}
+	}
+	var out []string
+	for _, n := range j.Needs {
+		of := l.of[n.Job]
+		if of == nil {
+			out = append(out, n.Job)
+			continue
+		}
+		set := of.Workflow + "\n" + of.Key
+		switch {
+		case l.sizes[set] < 2 || needs[set] != l.sizes[set] && needs[set] > 0:
+			out = append(out, n.Job)
+		case needs[set] > 0:
+			out = append(out, fmt.Sprintf("all %d of %s", l.sizes[set], of.Key))
+			needs[set] = 0
+		}
+	}
+	return out
 }
 
 // starts is what a late job becomes.
@@ -243,12 +288,15 @@ func planDot(w io.Writer, p *plan.Plan) error {
 		}
 		b.WriteString("  }\n")
 	}
+	staged := slices.ContainsFunc(p.Jobs, func(j *plan.Job) bool { return !j.Graph })
 	for i := range p.Stages[:max(len(p.Stages)-1, 0)] {
-		fmt.Fprintf(&b, "  stage_%d [shape=point];\n", i)
+		if staged {
+			fmt.Fprintf(&b, "  stage_%d [shape=point];\n", i)
+		}
 	}
 	for i, stage := range p.Stages {
 		for _, j := range inStage(p, stage) {
-			if i < len(p.Stages)-1 {
+			if staged && i < len(p.Stages)-1 {
 				fmt.Fprintf(&b, "  %s -> stage_%d;\n", strconv.Quote(j.ID), i)
 			}
 			if j.Graph {
