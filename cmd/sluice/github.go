@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github"
 	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
@@ -26,7 +27,9 @@ import (
 // githubDialect are the GitHub workflows of a repository.
 type githubDialect struct {
 	*pipeline
-	token string // secrets.GITHUB_TOKEN where none is given: of the form that tools expect, good for nothing outside
+	once  sync.Once
+	files map[string]github.Reading // see read
+	token string                    // secrets.GITHUB_TOKEN where none is given: of the form that tools expect, good for nothing outside
 }
 
 // speak gives the pipeline the dialect that it is written in.
@@ -51,7 +54,9 @@ func (l *pipeline) events() []string {
 }
 
 func (d *githubDialect) compile(ctx context.Context) (*plan.Plan, fault.Faults) {
-	p, found := github.Compile(ctx, d.input())
+	in := d.input()
+	in.Read = d.read(ctx, in.Files)
+	p, found := github.Compile(ctx, in)
 	if p != nil && d.flags.counts && !found.HasErrors() {
 		found = append(found, d.missing(ctx, p)...)
 	}

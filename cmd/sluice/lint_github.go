@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github"
 	"github.com/sluice-delivery/sluice/internal/dialect/github/lint"
@@ -25,7 +28,7 @@ func (d *githubDialect) lint(ctx context.Context, compiled fault.Faults, tools s
 	if names == nil {
 		names = append(workflowFiles(d.repo.Root), actionFiles(ctx, own)...)
 	}
-	l := linter{own: own, source: others{d.sources()}, tools: tools}
+	l := linter{own: own, read: d.read(ctx, own), source: others{d.sources()}, tools: tools}
 	found, err := l.files(ctx, names)
 	if err != nil {
 		return nil, err
@@ -41,7 +44,8 @@ func (d *githubDialect) lint(ctx context.Context, compiled fault.Faults, tools s
 
 // linter checks workflows and metadata files of actions.
 type linter struct {
-	own    lint.Files  // the repository
+	own    lint.Files // the repository
+	read   map[string]github.Reading
 	source lint.Source // other repositories, as far as they are here
 	tools  scriptTools
 }
@@ -54,27 +58,55 @@ func (l linter) files(ctx context.Context, names []string) (fault.Faults, error)
 	if err != nil {
 		return nil, err
 	}
+	checked := make([]checkedFile, len(names))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		group.Go(func() (err error) { checked[i], err = l.file(ctx, name, config); return err })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
 	var scripts []lint.Script
-	for _, name := range names {
-		text, err := l.own.Read(ctx, name)
-		if err != nil {
-			return nil, fault.New(codeNoFile, "read %s: %v", name, err)
-		}
-		in := lint.Input{Text: text, Files: l.own, Source: l.source, Config: config}
-		if isActionFile(name) {
-			a, told := workflow.ReadAction(name, text)
-			found.Add(told...)
-			in.Action, scripts = a, append(scripts, lint.ActionScripts(a, text)...)
-		} else {
-			f, told := workflow.Read(name, text)
-			found.Add(told...)
-			in.File, scripts = f, append(scripts, lint.Scripts(f, text)...)
-		}
-		found.Add(lint.Check(ctx, in)...)
+	for _, c := range checked {
+		found.Add(c.found...)
+		scripts = append(scripts, c.scripts...)
 	}
 	said, err := l.tools.check(ctx, scripts)
 	found.Add(said...)
 	return found.Sorted(), err
+}
+
+// checkedFile is what was found in a file, and its scripts.
+type checkedFile struct {
+	found   fault.Faults
+	scripts []lint.Script
+}
+
+func (l linter) file(ctx context.Context, name string, config *lint.Config) (checkedFile, error) {
+	in := lint.Input{Files: l.own, Source: l.source, Config: config}
+	r, ok := l.read[name]
+	if in.Text = r.Text; !ok {
+		var err error
+		if in.Text, err = l.own.Read(ctx, name); err != nil {
+			return checkedFile{}, fault.New(codeNoFile, "read %s: %v", name, err)
+		}
+	}
+	var c checkedFile
+	switch {
+	case isActionFile(name):
+		in.Action, c.found = workflow.ReadAction(name, in.Text)
+		c.scripts = lint.ActionScripts(in.Action, in.Text)
+	case ok:
+		in.File, c.found = r.File, r.Faults
+	default:
+		in.File, c.found = workflow.Read(name, in.Text)
+	}
+	if in.File != nil {
+		c.scripts = lint.Scripts(in.File, in.Text)
+	}
+	c.found = append(c.found[:len(c.found):len(c.found)], lint.Check(ctx, in)...)
+	return c, nil
 }
 
 // config is the repository's configuration of actionlint; nil where there is none.

@@ -44,7 +44,7 @@ type compiler struct {
 	payload expr.Value // that was given, else null
 	vars    expr.Value
 	events  map[string]*Event
-	files   map[string]reading // read so far, by repository@ref:path
+	files   map[string]Reading // read so far, by repository@ref:path
 	trees   map[string]Files   // of other repositories, by repository@ref
 	sources []plan.Source
 
@@ -61,7 +61,7 @@ type compiler struct {
 
 func newCompiler(in *Input) *compiler {
 	return &compiler{
-		in: in, events: map[string]*Event{}, files: map[string]reading{}, trees: map[string]Files{},
+		in: in, events: map[string]*Event{}, files: map[string]Reading{}, trees: map[string]Files{},
 		told: map[string]bool{}, without: map[string]*without{}, callees: map[string]map[string]bool{},
 		vars: VarsContext(in.Given),
 	}
@@ -177,21 +177,18 @@ func (c *compiler) listed(ctx context.Context) ([]string, bool) {
 	return out, true
 }
 
-// reading is a file that was read, with what is to be said of it.
-type reading struct {
-	file   *workflow.File
-	faults fault.Faults
-}
-
 // read reads a workflow file once. The file is nil where there is none, which is a fault then.
 func (c *compiler) read(ctx context.Context, from Files, repository, ref, name string) (*workflow.File, fault.Faults) {
 	key := repository + "@" + ref + ":" + name
 	if have, ok := c.files[key]; ok {
-		return have.file, have.faults
+		return have.File, have.Faults
 	}
 	shown := name
 	if repository != "" {
 		shown = repository + "/" + name + "@" + ref
+	}
+	if have, ok := c.in.Read[name]; ok && repository == "" {
+		return c.keep(key, repository, shown, have), have.Faults
 	}
 	text, err := from.Read(ctx, name)
 	switch {
@@ -202,9 +199,14 @@ func (c *compiler) read(ctx context.Context, from Files, repository, ref, name s
 	}
 	f, faults := workflow.Read(shown, text)
 	f.Path = name
-	c.files[key] = reading{f, faults}
-	c.sources = append(c.sources, sourceOf(repository, shown, text, f))
-	return f, faults
+	return c.keep(key, repository, shown, Reading{text, f, faults}), faults
+}
+
+// keep remembers a file that was read, and that the plan comes from it.
+func (c *compiler) keep(key, repository, shown string, r Reading) *workflow.File {
+	c.files[key] = r
+	c.sources = append(c.sources, sourceOf(repository, shown, r.Text, r.File))
+	return r.File
 }
 
 // remark tells in short that a file which the event leaves out has mistakes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
 	"github.com/sluice-delivery/sluice/internal/flow/event"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
@@ -53,8 +54,10 @@ type Input struct {
 	AnyEvent bool
 	// All asks for the plan of the whole files, which decides nothing by the event: every job with its condition as written
 	// (plan.Plan.Whole). It is for translating a workflow, not for running it.
-	All      bool
-	Files    Files
+	All   bool
+	Files Files
+	// Read are workflow files of the repository that were read already, by path; others are read when their turn comes.
+	Read     map[string]Reading
 	Source   Source
 	Project  Project
 	Occasion event.Occasion
@@ -62,6 +65,13 @@ type Input struct {
 	// Platforms says what a label of runs-on means: "shell" or an image, by label in lower case.
 	Platforms map[string]string
 	Machine   Machine
+}
+
+// Reading is a workflow file that was read: what workflow.Read makes of its text.
+type Reading struct {
+	Text   []byte
+	File   *workflow.File
+	Faults fault.Faults
 }
 
 // BindInput is what there is to make a late job concrete from.

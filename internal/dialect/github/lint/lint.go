@@ -111,7 +111,7 @@ func (c *checker) sorted() fault.Faults {
 
 // anchors tells anchors that nothing names.
 func (c *checker) anchors() {
-	if !strings.Contains(string(c.in.Text), "&") {
+	if !mayAnchor(c.in.Text) {
 		return
 	}
 	var faults fault.List
@@ -121,6 +121,24 @@ func (c *checker) anchors() {
 			c.tell(f)
 		}
 	}
+}
+
+// mayAnchor reports whether a text may have an anchor: an & before a name that does not stand in the middle of a word, as
+// that of an address does. Most workflows have && only, and reading them a second time takes as long as all other checks.
+func mayAnchor(text []byte) bool {
+	for i, b := range text {
+		if b != '&' || i+1 == len(text) || strings.IndexByte("& \t\r\n", text[i+1]) >= 0 {
+			continue
+		}
+		before := byte('\n')
+		if i > 0 {
+			before = text[i-1]
+		}
+		if before != '&' && (before < '0' || before > '9') && (before|0x20 < 'a' || before|0x20 > 'z') {
+			return true
+		}
+	}
+	return false
 }
 
 // near is the known name that was probably meant, "" where none is near. Upper and lower case do not count.

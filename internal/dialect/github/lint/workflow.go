@@ -39,11 +39,12 @@ func (c *checker) defaultsOf(on []workflow.Trigger, s scope) {
 	for i := range on {
 		before := map[string]expr.Type{}
 		for _, in := range on[i].Inputs {
-			self := s.with("inputs", expr.TStrict(before))
-			before[in.Name.Value] = inputType(in)
 			if !in.Default.Dynamic() {
+				before[in.Name.Value] = inputType(in)
 				continue
 			}
+			self := s.with("inputs", expr.TStrict(before))
+			before[in.Name.Value] = inputType(in)
 			switch in.Type {
 			case "boolean":
 				c.kind(in.Default, self, "the default of "+in.Name.Value, expr.KnownBool)
