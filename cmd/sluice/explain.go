@@ -42,7 +42,12 @@ With a code (SL1042), say what the mistake is and how to mend it.`,
 				return err
 			}
 			s.tell(l)
-			return explainJob(s.out, compiled, names[0])
+			err = explainJob(s.out, compiled, names[0])
+			if idle := l.idleWith(cmd.Context(), compiled, names[0]); err != nil && len(idle) > 0 {
+				explainIdle(calm{s.out}, names[0], idle)
+				return nil
+			}
+			return err
 		},
 	}
 	p.register(cmd)
@@ -139,6 +144,9 @@ func writeDecision(w io.Writer, d plan.Decision) {
 		fmt.Fprintf(w, "    at %s\n", d.Place)
 	}
 	for _, line := range d.Detail {
+		if line == d.Text {
+			continue // it stands above
+		}
 		fmt.Fprintf(w, "    %s\n", line)
 	}
 	for _, v := range d.Values {

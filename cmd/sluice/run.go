@@ -201,7 +201,7 @@ func (s *streams) runOnce(ctx context.Context, r *runFlags, jobs []string) error
 	}
 	choice, err := plan.Choose(p, jobs, r.needs || l.found.dialect == "github") // a job of a workflow never runs without its needs
 	if err != nil {
-		return err
+		return l.unchosen(ctx, p, jobs, err)
 	}
 	if r.list || r.dryRun {
 		s.tell(l)
