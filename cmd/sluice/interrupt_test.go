@@ -135,8 +135,9 @@ a:
   script:
     - trap 'echo ready again' TERM INT
     - echo $$ > `+pid+`
+    - turns=$(seq 120) # not later, where the signal would end it
     - echo ready
-    - for i in $(seq 120); do sleep 0.05 || true; done
+    - for i in $turns; do sleep 0.05 || true; done
     - echo survived
     - sleep 987654
 `)
