@@ -11,10 +11,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 )
 
-func main() {
-	tuneCollector()
-	os.Exit(Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-}
+func main() { os.Exit(Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // The exit codes, one table for every command (run-interface).
 const (
