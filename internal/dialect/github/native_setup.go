@@ -262,6 +262,8 @@ func (c *call) usePython(f tool) {
 	}
 }
 
+const ownSettings = "the settings.xml of this machine is used"
+
 var setupJava = &native{
 	inputs: []string{
 		"java-version", "java-version-file", "distribution", "java-package", "architecture", "jdkfile", "jdk-file", "check-latest", "force-download",
@@ -272,7 +274,10 @@ var setupJava = &native{
 	},
 	idle: map[string]string{
 		"jdk-file": "the JDK of this machine is used", "jdkfile": "the JDK of this machine is used", "gpg-private-key": "the keys of this machine are used",
-		"server-username": "the settings.xml of this machine is used", "server-password": "the settings.xml of this machine is used",
+		"gpg-passphrase": "the keys of this machine are used", "gpg-passphrase-env-var": "the keys of this machine are used",
+		"server-id": ownSettings, "server-username": ownSettings, "server-password": ownSettings,
+		"server-username-env-var": ownSettings, "server-password-env-var": ownSettings, "settings-path": ownSettings, "overwrite-settings": ownSettings,
+		"mvn-toolchain-id": "the toolchains.xml of this machine is used", "mvn-toolchain-vendor": "the toolchains.xml of this machine is used",
 	},
 	main: runSetupJava,
 }
