@@ -54,10 +54,7 @@ func busyWorld(t *testing.T) string {
 // and the next run works.
 func TestHostileGitHubInterrupts(t *testing.T) {
 	t.Parallel()
-	tries := 30
-	if testing.Short() || raceEnabled {
-		tries = 6
-	}
+	tries := 60 / oneOf(10, 4)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -256,7 +256,7 @@ func TestHostileGitHubPayload(t *testing.T) {
 	}
 	for _, path := range append(paths, sparse) {
 		for _, event := range []string{"push", "pull_request", "workflow_dispatch"} {
-			if testing.Short() && event != "push" {
+			if oneOf(2, 2) > 1 && event != "push" && filepath.Base(path) != "types" && filepath.Base(path) != "names" {
 				continue
 			}
 			o := assail(t, dir, assault{args: []string{"run", "--progress", "plain", "--event", event, "--event-path=" + path}})
