@@ -93,6 +93,44 @@ func TestContainersBesideAJob(t *testing.T) {
 	}
 }
 
+// A tool of a job in a container is the image's: this machine has no Node of that version.
+func TestToolsOfAContainer(t *testing.T) {
+	besideImage(t)
+	host, ok := os.LookupEnv("DOCKER_HOST")
+	dir := world(t, `
+-- .github/workflows/ci.yml --
+on: push
+jobs:
+  there:
+    runs-on: ubuntu-latest
+    container: sluice-test/beside:1
+    steps:
+      - id: node
+        uses: actions/setup-node@v4
+        with: {node-version: 97}
+      - run: echo "found ${{ steps.node.outputs.node-version }}, $(node --version)"
+  absent:
+    runs-on: ubuntu-latest
+    container: sluice-test/beside:1
+    steps:
+      - uses: actions/setup-go@v5
+        with: {go-version: stable}
+`)
+	cmd := sluice(t, dir, "run", "--format", "json")
+	cmd.Env = slices.DeleteFunc(cmd.Env, func(kv string) bool { return strings.HasPrefix(kv, "DOCKER_HOST=") })
+	if ok {
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+host)
+	}
+	out, _ := cmd.Output() // it fails, as it has to
+	h := heard{events: eventsOf(t, out)}
+	if got := h.last(); got["there"] != "success" || got["absent"] != "failed" {
+		t.Fatalf("%v\n%s", got, out)
+	}
+	if said := h.lines("there", "stdout"); !slices.Contains(said, "found v97.1.2, v97.1.2") {
+		t.Errorf("the job said %q", said)
+	}
+}
+
 // With --executor shell there are no services, and the run says so.
 func TestServicesNeedContainers(t *testing.T) {
 	dir := world(t, besideWorkflow)
@@ -135,6 +173,7 @@ func besideImage(t *testing.T) {
 	}
 	add(&tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}, nil)
 	add(&tar.Header{Name: "bin/busybox", Typeflag: tar.TypeReg, Mode: 0o755}, program)
+	add(&tar.Header{Name: "bin/node", Typeflag: tar.TypeReg, Mode: 0o755}, []byte("#!/bin/sh\necho v97.1.2\n"))
 	for _, applet := range strings.Fields(string(list)) {
 		if applet != "busybox" {
 			add(&tar.Header{Name: "bin/" + applet, Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil)

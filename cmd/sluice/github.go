@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/github"
-	"github.com/sluice-delivery/sluice/internal/dialect/github/workflow"
 	"github.com/sluice-delivery/sluice/internal/edge/action"
 	"github.com/sluice-delivery/sluice/internal/edge/blob"
 	"github.com/sluice-delivery/sluice/internal/edge/tree"
@@ -29,13 +29,18 @@ type githubDialect struct {
 	*pipeline
 	once  sync.Once
 	files map[string]github.Reading // see read
-	token string                    // secrets.GITHUB_TOKEN where none is given: of the form that tools expect, good for nothing outside
+	// sources and event are made once for a run: a ref means one commit throughout, and the event is the same for all.
+	sources func() *action.Sources
+	event   func() *github.Event
+	token   string // secrets.GITHUB_TOKEN where none is given: of the form that tools expect, good for nothing outside
 }
 
 // speak gives the pipeline the dialect that it is written in.
 func (l *pipeline) speak() {
 	if l.found.dialect == "github" {
-		l.dialect = &githubDialect{pipeline: l, token: "ghs_" + rand.Text()}
+		d := &githubDialect{pipeline: l, token: "ghs_" + rand.Text()}
+		d.sources, d.event = sync.OnceValue(d.newSources), sync.OnceValue(d.describe)
+		l.dialect = d
 		return
 	}
 	l.dialect = gitlabDialect{l}
@@ -46,11 +51,42 @@ func (l *pipeline) events() []string {
 	if l.found.dialect != "github" {
 		return nil
 	}
-	var names []string
-	for _, e := range workflow.Events {
-		names = append(names, e.Name)
+	return github.EventNames()
+}
+
+// describe is what GitHub would say of the event. A payload that cannot be read is told of where workflows are compiled.
+func (d *githubDialect) describe() *github.Event {
+	e, err := github.Describe(d.occasion, d.given.inputs)
+	if err != nil {
+		without := d.occasion
+		without.Payload = nil
+		e, _ = github.Describe(without, d.given.inputs) // nothing else can fail
 	}
-	return names
+	return e
+}
+
+// newSources are where actions and reusable workflows of other repositories come from.
+func (d *githubDialect) newSources() *action.Sources {
+	return &action.Sources{
+		Local: d.given.local, Paths: d.given.actionPaths, Cache: action.DefaultCache(), Mirror: d.given.mirror,
+		Own: action.Own{
+			Repository: d.occasion.Repository.Path, Root: d.repo.Root, Dir: d.repo.Dir, Origin: d.occasion.Repository.URL,
+			Ref: d.event().Ref, SHA: d.occasion.Commit.SHA,
+		},
+	}
+}
+
+// scopes are the refs whose caches a run may see: its own, in which it saves, that of a pull request's target, and the
+// default branch's (GitHub documentation, Restrictions for accessing a cache).
+func (d *githubDialect) scopes() []string {
+	all := []string{d.event().Ref}
+	if base := d.event().BaseRef; base != "" {
+		all = append(all, "refs/heads/"+base)
+	}
+	if main := "refs/heads/" + d.occasion.Repository.DefaultBranch; !slices.Contains(all, main) {
+		all = append(all, main)
+	}
+	return all
 }
 
 func (d *githubDialect) compile(ctx context.Context) (*plan.Plan, fault.Faults) {

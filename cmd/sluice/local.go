@@ -81,18 +81,21 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	}
 	l.mask = pl.mask
 	kept := &blob.Store{Dir: state, Copy: r.keep || r.shellOnFailure}
-	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: shelf{kept, pl.mask, scopesOf(pl.occasion)}, Keep: l.keep, Hurry: r.hurry}
-	tree, err := snap.wait()
-	if err != nil {
-		return err
-	}
-	shop := newWorkshop(pl, state, tree, kept)
-	shop.equip(l.agent)
-	defer func() {
-		if err := shop.close(); err != nil {
-			fmt.Fprintf(s.err, "sluice: %v\n", err)
+	l.agent = &agent.Agent{Executor: l.hosts.of, Dialect: l, Store: shelf{Store: kept, mask: pl.mask}, Keep: l.keep, Hurry: r.hurry}
+	if d, ok := pl.dialect.(*githubDialect); ok {
+		tree, err := snap.wait()
+		if err != nil {
+			return err
 		}
-	}()
+		l.agent.Store = shelf{kept, pl.mask, d.scopes()}
+		shop := newWorkshop(d, state, tree, kept)
+		shop.equip(l.agent)
+		defer func() {
+			if err := shop.close(); err != nil {
+				fmt.Fprintf(s.err, "sluice: %v\n", err)
+			}
+		}()
+	}
 	if r.shellOnFailure {
 		l.agent.Failed = l.openShell
 	}

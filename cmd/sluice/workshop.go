@@ -6,7 +6,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,57 +18,26 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/tool"
 	"github.com/sluice-delivery/sluice/internal/edge/toolkit"
 	"github.com/sluice-delivery/sluice/internal/engine/agent"
-	"github.com/sluice-delivery/sluice/internal/flow/event"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
-	"github.com/sluice-delivery/sluice/internal/flow/logs"
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
 
 // workshop is what the steps of one run's jobs can ask for beyond a shell: actions, repositories, tools, named artifacts
 // and the services of toolkits (the ports of agent.Agent).
 type workshop struct {
-	state    string
-	occasion event.Occasion
-	mask     *logs.Mask
-	sources  *action.Sources
-	named    *artifact.Store
-	kept     *blob.Store
+	d     *githubDialect
+	state string
+	named *artifact.Store
+	kept  *blob.Store
 
 	mu      sync.Mutex
 	service *toolkit.Service // started when the first job asks
 }
 
 // newWorkshop opens the workshop of a run.
-func newWorkshop(pl *pipeline, state string, snap action.Filler, kept *blob.Store) *workshop {
-	sources := pl.sources()
-	sources.Own.Snapshot = snap
-	return &workshop{state: state, occasion: pl.occasion, mask: pl.mask, sources: sources, named: &artifact.Store{Dir: state}, kept: kept}
-}
-
-// sources are where actions and reusable workflows of other repositories come from.
-func (l *pipeline) sources() *action.Sources {
-	s := &action.Sources{
-		Local: l.given.local, Paths: l.given.actionPaths, Cache: action.DefaultCache(), Mirror: l.given.mirror,
-		Own: action.Own{
-			Repository: l.occasion.Repository.Path, Root: l.repo.Root, Dir: l.repo.Dir, Origin: l.occasion.Repository.URL,
-			Ref: fullRef(l.occasion), SHA: l.occasion.Commit.SHA,
-		},
-	}
-	return s
-}
-
-// fullRef is the ref that an occasion is about.
-func fullRef(o event.Occasion) string {
-	switch {
-	case o.Merge != nil && o.Given != "pull_request_target":
-		return fmt.Sprintf("refs/pull/%d/merge", o.Merge.Number)
-	case o.Merge != nil:
-		return "refs/heads/" + o.Merge.Target
-	case o.Tag != "":
-		return "refs/tags/" + o.Tag
-	default:
-		return "refs/heads/" + o.Branch
-	}
+func newWorkshop(d *githubDialect, state string, snap action.Filler, kept *blob.Store) *workshop {
+	d.sources().Own.Snapshot = snap
+	return &workshop{d: d, state: state, named: &artifact.Store{Dir: state}, kept: kept}
 }
 
 // equip gives an agent the ports of the workshop.
@@ -91,23 +59,47 @@ func (w *workshop) close() error {
 
 // Resolve brings an action into a job (agent.Actions).
 func (w *workshop) Resolve(ctx context.Context, a program.Resolve, s agent.Site) (program.Outcome, error) {
-	return w.sources.Resolve(ctx, a, s.Paths)
+	return w.d.sources().Resolve(ctx, a, s.Paths)
 }
 
 // Fetch puts a repository into a job's workspace (agent.Trees).
 func (w *workshop) Fetch(ctx context.Context, a program.Fetch, s agent.Site) (program.Outcome, error) {
-	return w.sources.Fetch(ctx, a, s.Paths, s.Out)
+	return w.d.sources().Fetch(ctx, a, s.Paths, s.Out)
 }
 
-// Find looks for a tool (agent.Tools). Those of a container are the image's: what is on its PATH.
+// Find looks for a tool (agent.Tools): on this machine, or in the job's container, which has tools of its own.
 func (w *workshop) Find(ctx context.Context, a program.Find, s agent.Site) (program.Outcome, error) {
 	finder := tool.Finder{Env: os.Environ(), Tools: toolCache(), Links: filepath.Join(cacheDir(), "links")}
-	if container, ok := s.Host.(interface {
-		Ask(ctx context.Context, script string) (string, error)
-	}); ok {
-		finder.Probe = container.Ask
+	if s.Paths.Container != "" {
+		finder.Probe = func(ctx context.Context, script string) (string, error) { return answerOf(ctx, s.Host, script) }
 	}
 	return finder.Find(ctx, a)
+}
+
+// answerOf runs a script in the job's host and gives what it printed. A script that fails is an error with what it complained of.
+func answerOf(ctx context.Context, host program.Host, script string) (string, error) {
+	var said answer
+	exit, err := host.Exec(ctx, program.Exec{Step: "look for tools", Shell: "sh", Lines: []string{script}, Quiet: true}, &said)
+	if err == nil && exit != 0 {
+		err = fmt.Errorf("exit code %d: %s", exit, strings.TrimSpace(said[1].String()))
+	}
+	return said[0].String(), err
+}
+
+// answer keeps the first of what a script prints, standard output and the rest apart (program.Output).
+type answer [2]strings.Builder
+
+// maxAnswer bounds each, in bytes.
+const maxAnswer = 1 << 20
+
+// Write keeps a piece.
+func (a *answer) Write(s program.Stream, chunk []byte) error {
+	to := &a[1]
+	if s == program.Stdout {
+		to = &a[0]
+	}
+	to.Write(chunk[:min(len(chunk), maxAnswer-to.Len())])
+	return nil
 }
 
 // HashFiles answers hashFiles (agent.Digests).
@@ -178,23 +170,10 @@ func (w *workshop) Serve(_ context.Context, a program.Serve, s agent.Site) ([]st
 	for k, v := range a.Claims {
 		j.Claims[k] = v
 	}
-	j.Scopes = scopesOf(w.occasion)
+	j.Scopes = w.d.scopes()
 	j.Scope = j.Scopes[0]
 	env, _, err := service.Job(j)
 	return env, err
-}
-
-// scopesOf are the refs whose caches a run may see: its own, in which it saves, that of a merge request's target, and
-// the default branch's (GitHub documentation, Restrictions for accessing a cache).
-func scopesOf(o event.Occasion) []string {
-	scopes := []string{fullRef(o)}
-	if o.Merge != nil {
-		scopes = append(scopes, "refs/heads/"+o.Merge.Target)
-	}
-	if main := "refs/heads/" + o.Repository.DefaultBranch; !slices.Contains(scopes, main) {
-		scopes = append(scopes, main)
-	}
-	return scopes
 }
 
 // serve starts the services, once. They last as long as the run, not as the job that asks first.
@@ -204,7 +183,7 @@ func (w *workshop) serve() (*toolkit.Service, error) {
 	if w.service != nil {
 		return w.service, nil
 	}
-	service, err := toolkit.Start(context.Background(), toolkit.Options{Dir: w.state, Run: w.occasion.RunID, Artifacts: w.named, Caches: w.kept, Server: server(w.occasion)})
+	service, err := toolkit.Start(context.Background(), toolkit.Options{Dir: w.state, Run: w.d.occasion.RunID, Artifacts: w.named, Caches: w.kept, Server: w.d.event().Server()})
 	if err != nil {
 		return nil, fmt.Errorf("start the services of toolkits: %w", err)
 	}
@@ -219,12 +198,4 @@ func (w *workshop) End(work agent.Work) {
 	if w.service != nil {
 		w.service.End(work.ID, work.Attempt)
 	}
-}
-
-// server is the address of the forge that the repository is from (GITHUB_SERVER_URL).
-func server(o event.Occasion) string {
-	if o.Repository.Host == "" {
-		return "https://github.com"
-	}
-	return "https://" + o.Repository.Host
 }
