@@ -209,20 +209,25 @@ func (x *Executor) Open(ctx context.Context, o program.Order, out program.Output
 	}
 	h := &host{site: newSite(x, engine, o)}
 	if err := h.open(ctx, out); err != nil {
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		if e := h.Close(clean, false); e != nil {
-			err = errors.Join(err, e)
-		}
-		if ctx.Err() != nil {
-			return nil, stopped(ctx, context.Cause(ctx))
-		}
-		if _, ok := errors.AsType[*program.Error](err); !ok {
-			err = &program.Error{Failure: program.SystemFailure, Err: err}
-		}
-		return nil, err
+		return nil, givenUp(ctx, h, err)
 	}
 	return h, nil
+}
+
+// givenUp removes what a host made before it failed to open, and gives the error of that.
+func givenUp(ctx context.Context, h program.Host, err error) error {
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if e := h.Close(clean, false); e != nil {
+		err = errors.Join(err, e)
+	}
+	if ctx.Err() != nil {
+		return stopped(ctx, context.Cause(ctx))
+	}
+	if _, ok := errors.AsType[*program.Error](err); !ok {
+		err = &program.Error{Failure: program.SystemFailure, Err: err}
+	}
+	return err
 }
 
 // stopped is the error of a step that was stopped from outside, for the reason that the context gives.

@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/program"
 )
@@ -36,18 +35,7 @@ func (w *withServices) Open(ctx context.Context, o program.Order, out program.Ou
 		return g, nil
 	}
 	if err := g.begin(ctx, out); err != nil {
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		if e := g.Close(clean, false); e != nil {
-			err = errors.Join(err, e)
-		}
-		if ctx.Err() != nil {
-			return nil, stopped(ctx, context.Cause(ctx))
-		}
-		if _, ok := errors.AsType[*program.Error](err); !ok {
-			err = &program.Error{Failure: program.SystemFailure, Err: err}
-		}
-		return nil, err
+		return nil, givenUp(ctx, g, err)
 	}
 	return g, nil
 }
