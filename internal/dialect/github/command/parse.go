@@ -48,25 +48,24 @@ func Parse(line, extra string) (c Command, ok bool) {
 	return parseHashes(line, extra)
 }
 
+// form is one way to write a command.
+type form struct {
+	end, between string // of the name and properties; of properties
+	trim         bool   // blanks around the properties are none of them
+	props, data  []escape
+}
+
+var (
+	colons   = form{"::", ",", true, propertyEscapes, dataEscapes}
+	brackets = form{"]", ";", false, bracketEscapes, bracketEscapes}
+)
+
 func parseColons(line, extra string) (Command, bool) {
 	rest, ok := strings.CutPrefix(strings.TrimLeftFunc(line, unicode.IsSpace), "::")
 	if !ok {
 		return Command{}, false
 	}
-	info, data, ok := strings.Cut(rest, "::")
-	if !ok {
-		return Command{}, false
-	}
-	name, props, has := strings.Cut(info, " ")
-	c, ok := named(name, extra)
-	if !ok {
-		return Command{}, false
-	}
-	if has && name != "" {
-		c.read(strings.TrimSpace(props), ",", propertyEscapes)
-	}
-	c.Data = unescape(data, dataEscapes)
-	return c, true
+	return colons.parse(rest, extra)
 }
 
 func parseHashes(line, extra string) (Command, bool) {
@@ -74,7 +73,12 @@ func parseHashes(line, extra string) (Command, bool) {
 	if !ok {
 		return Command{}, false
 	}
-	info, data, ok := strings.Cut(rest, "]")
+	return brackets.parse(rest, extra)
+}
+
+// parse reads what stands behind the beginning of a command.
+func (f form) parse(rest, extra string) (Command, bool) {
+	info, data, ok := strings.Cut(rest, f.end)
 	if !ok {
 		return Command{}, false
 	}
@@ -83,10 +87,13 @@ func parseHashes(line, extra string) (Command, bool) {
 	if !ok {
 		return Command{}, false
 	}
-	if has && name != "" {
-		c.read(props, ";", bracketEscapes)
+	if f.trim {
+		props = strings.TrimSpace(props)
 	}
-	c.Data = unescape(data, bracketEscapes)
+	if has && name != "" {
+		c.read(props, f.between, f.props)
+	}
+	c.Data = unescape(data, f.data)
 	return c, true
 }
 
