@@ -79,8 +79,11 @@ func TestPayloads(t *testing.T) {
 			Sender *struct{ Login string }
 			Inputs map[string]string
 		}
-		text := github.Payload(o, map[string]string{"a": "b"})
-		if err := json.Unmarshal(text, &p); err != nil {
+		e, err := github.Describe(o, map[string]string{"a": "b"})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := json.Unmarshal(e.Raw, &p); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if p.Repository.FullName != "octo/shop" || p.Repository.Owner.Login != "octo" {
@@ -98,8 +101,8 @@ func TestPayloads(t *testing.T) {
 	}
 	o := w.in.Occasion
 	o.Payload = []byte(`{"given": true}`)
-	if got := string(github.Payload(o, nil)); got != `{"given": true}` {
-		t.Errorf("a payload that was given became %s", got)
+	if e, err := github.Describe(o, nil); err != nil || string(e.Raw) != `{"given": true}` {
+		t.Errorf("a payload that was given became %v, %v", e, err)
 	}
 }
 

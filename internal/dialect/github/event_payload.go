@@ -10,17 +10,6 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/event"
 )
 
-// Payload is the event's payload as JSON: the one that was given (--event-path), else one made up of what is known, in
-// the shape of GitHub's page "Webhook events and payloads". inputs are those of workflow_dispatch. It is what
-// GITHUB_EVENT_PATH holds and github.event shows.
-func Payload(o event.Occasion, inputs map[string]string) []byte {
-	e, err := Describe(o, inputs)
-	if err != nil {
-		return o.Payload // it is told where the workflows are compiled
-	}
-	return e.Raw
-}
-
 // object is a JSON object on its way.
 type object = map[string]any
 

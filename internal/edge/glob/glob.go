@@ -139,11 +139,6 @@ func (p *Patterns) begin(text, body string) (folder, rest string, err error) {
 	return p.options.Dir, body, nil
 }
 
-// Empty says whether no pattern names anything: all lines were blank, comments or exclusions.
-func (p *Patterns) Empty() bool {
-	return !slices.ContainsFunc(p.list, func(one pattern) bool { return !one.negate })
-}
-
 // Roots are the folders or files where a search begins: of each pattern the path before its first wildcard. One that
 // stands below another is left out; the order is that of the patterns.
 func (p *Patterns) Roots() []string {

@@ -20,9 +20,6 @@ func Pattern(text string) *Regexp {
 	return &Regexp{text: text, make: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })}
 }
 
-// String is the text of the expression.
-func (r *Regexp) String() string { return r.text }
-
 // Match reports whether b has a match.
 func (r *Regexp) Match(b []byte) bool { return r.make().Match(b) }
 
@@ -44,18 +41,10 @@ func (r *Regexp) FindSubmatch(b []byte) [][]byte { return r.make().FindSubmatch(
 // FindAllSubmatch are the first n matches and their groups, all for n below zero.
 func (r *Regexp) FindAllSubmatch(b []byte, n int) [][][]byte { return r.make().FindAllSubmatch(b, n) }
 
-// FindAllStringSubmatch are the first n matches and their groups, all for n below zero.
-func (r *Regexp) FindAllStringSubmatch(s string, n int) [][]string {
-	return r.make().FindAllStringSubmatch(s, n)
-}
-
 // FindAllStringSubmatchIndex are the places of the first n matches and their groups, all for n below zero.
 func (r *Regexp) FindAllStringSubmatchIndex(s string, n int) [][]int {
 	return r.make().FindAllStringSubmatchIndex(s, n)
 }
-
-// ReplaceAll is b with every match replaced by repl, in which $1 is the first group.
-func (r *Regexp) ReplaceAll(b, repl []byte) []byte { return r.make().ReplaceAll(b, repl) }
 
 // ReplaceAllFunc is b with every match replaced by what repl makes of it.
 func (r *Regexp) ReplaceAllFunc(b []byte, repl func([]byte) []byte) []byte {

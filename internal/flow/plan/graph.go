@@ -214,22 +214,8 @@ func (g *Graph) Index(id string) (int, bool) {
 // Order are the numbers of all jobs, each after those that it waits for. It is shared; do not change it.
 func (g *Graph) Order() []int { return g.order }
 
-// Dependents are the numbers of the jobs that name job i among their needs.
-func (g *Graph) Dependents(i int) []int {
-	var out []int
-	for _, k := range g.after.of(i) {
-		if int(k) < len(g.plan.Jobs) {
-			out = append(out, int(k))
-		}
-	}
-	return out
-}
-
 // Before marks the given jobs and all that they wait for, directly or not.
 func (g *Graph) Before(jobs ...int) []bool { return g.reach(g.before, jobs) }
-
-// After marks the given jobs and all that wait for them, directly or not.
-func (g *Graph) After(jobs ...int) []bool { return g.reach(g.after, jobs) }
 
 func (g *Graph) reach(e edges, from []int) []bool {
 	seen := make([]bool, len(e.start)-1)

@@ -220,7 +220,6 @@ func badIn(word string) int {
 	return -1
 }
 
-// IsName reports whether s can be written as a context, function or property name: a letter or _, then letters,
 // digits, _ and -.
 func IsName(s string) bool {
 	return s != "" && s[0] != '-' && (s[0] < '0' || s[0] > '9') && badIn(s) < 0

@@ -74,9 +74,6 @@ func (t *token) fits(r rune) bool {
 	return r == t.char
 }
 
-// Text is the pattern as it was written.
-func (p *Pattern) Text() string { return p.text }
-
 // Negated reports whether the pattern starts with !: in a list it takes back what patterns before it matched.
 func (p *Pattern) Negated() bool { return p.negated }
 
@@ -196,16 +193,6 @@ func (l List) All(names []string) (ok bool, at int) {
 		}
 	}
 	return true, -1
-}
-
-// Positive reports whether a pattern of the list is not negated; without one the list matches nothing.
-func (l List) Positive() bool {
-	for _, p := range l {
-		if !p.negated {
-			return true
-		}
-	}
-	return false
 }
 
 // place is where an offset of the pattern stands.

@@ -10,7 +10,6 @@ import (
 const (
 	CodeCycle = "SL1111"
 	CodeSize  = "SL1112"
-	CodeName  = "SL1113"
 	CodePath  = "SL1114"
 )
 
@@ -24,10 +23,6 @@ var Docs = []fault.Doc{
 	{
 		Code: CodeSize, Summary: "a value grows too large when its references are followed", Page: "Where variables can be used, nested variable expansion",
 		Text: fmt.Sprintf("A variable may have at most %d bytes once all references are replaced. Values that refer to each other twice double at every step.", MaxValue),
-	},
-	{
-		Code: CodeName, Summary: "the name of a variable cannot be used", Page: "CI/CD YAML syntax reference, variables",
-		Text: "A variable's name has letters, digits and underscores only, and a shell can only see it where it does not begin with a digit.",
 	},
 	{
 		Code: CodePath, Summary: "a path of artifacts or cache holds something that cannot be expanded", Page: "Where variables can be used, GitLab Runner internal variable expansion mechanism",

@@ -3,7 +3,6 @@ package variable
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
@@ -103,15 +102,6 @@ func (e *Entry) variable(value string) plan.Variable {
 var Table = slices.SortedFunc(slices.Values(slices.Concat(
 	pipelineTable, commitTable, projectTable, serverTable, mergeTable, jobTable, runnerTable, absentTable,
 )), func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
-
-// Describe finds the documentation of a predefined variable.
-func Describe(name string) (Entry, bool) {
-	i, ok := slices.BinarySearchFunc(Table, name, func(e Entry, name string) int { return strings.Compare(e.Name, name) })
-	if !ok {
-		return Entry{}, false
-	}
-	return Table[i], true
-}
 
 // given is a value that exists where it is not empty.
 func given(of func(*Facts) string) func(*Facts) (string, bool) {
