@@ -36,6 +36,10 @@ func (c *compiler) call(s *scene, j *plan.Job, l leg, later []string) *plan.Job 
 	if !ok {
 		return j
 	}
+	if slices.Contains(later, "concurrency") {
+		c.once(fault.At(CodeCallGroup, s.job.Concurrency.Place, "the group of job %q reads needs, and a call has to know its group before: it is not held", j.Key).WithSeverity(fault.Warning).
+			WithHint("put concurrency on the workflow that is called"))
+	}
 	if waits := s.waits(); len(waits) > 0 || len(later) > 0 {
 		payload.Why = strings.Join(append(later, waits...), ", ")
 		if slices.Contains(waits, "with") {
