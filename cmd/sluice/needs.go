@@ -28,3 +28,8 @@ import (
 	_ "sigs.k8s.io/structured-merge-diff/v6/merge"
 	_ "sigs.k8s.io/yaml"
 )
+
+import (
+	_ "github.com/prometheus/prometheus/promql"
+	_ "github.com/valyala/fasthttp"
+)
