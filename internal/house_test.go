@@ -50,6 +50,7 @@ var house = []string{
 	"internal/engine/intake",
 	"internal/engine/dispatch",
 	"internal/engine/agent",
+	"internal/engine/loop",
 	"internal/engine/deliver",
 	"internal/engine/advance",
 	"internal/edge/git",
