@@ -70,6 +70,7 @@ var house = []string{
 	"internal/edge/executor/script",
 	"internal/edge/executor/shell",
 	"internal/edge/executor/docker",
+	"internal/edge/cluster/kubetest",
 	"internal/web/terminal",
 	"cmd/sluice",
 }
