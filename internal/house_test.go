@@ -44,6 +44,7 @@ var house = []string{
 	"internal/flow/run",
 	"internal/flow/schedule",
 	"internal/flow/manifest",
+	"internal/flow/health",
 	"internal/flow/application",
 	"internal/flow/analysis",
 	"internal/flow/rollout",
