@@ -245,6 +245,16 @@ type Reading struct {
 	Index   int    // of the measurement in the metric's result, -1 for a new one
 	Arrange Metric // the metric with its arguments put in
 	Stop    bool   // the reading is to be ended, not gone on with
+
+	secrets []string // what Judge masks in the measurement
+}
+
+// Taken is the measurement that a reading came to. Metadata is what the provider tells of the metric as a whole
+// (ResolvedPrometheusQuery); it is kept from the first measurement on.
+type Taken struct {
+	Reading     Reading
+	Measurement Measurement
+	Metadata    map[string]string
 }
 
 // Step is what an AnalysisRun needs now: Take these readings, hand their measurements to Judge, write Status, come back
