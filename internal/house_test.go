@@ -71,6 +71,7 @@ var house = []string{
 	"internal/edge/executor/script",
 	"internal/edge/executor/shell",
 	"internal/edge/executor/docker",
+	"internal/edge/sandbox",
 	"internal/edge/cluster/kubetest",
 	"internal/web/terminal",
 	"cmd/sluice",
