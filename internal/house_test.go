@@ -45,6 +45,8 @@ var house = []string{
 	"internal/flow/schedule",
 	"internal/flow/manifest",
 	"internal/flow/health",
+	"internal/flow/application/diff",
+	"internal/flow/application/project",
 	"internal/flow/application",
 	"internal/flow/analysis",
 	"internal/flow/rollout",
@@ -73,6 +75,7 @@ var house = []string{
 	"internal/edge/executor/docker",
 	"internal/edge/sandbox",
 	"internal/edge/cluster/kubetest",
+	"internal/edge/traffic",
 	"internal/web/terminal",
 	"cmd/sluice",
 }

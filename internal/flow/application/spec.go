@@ -230,12 +230,13 @@ type SyncOperation struct {
 
 // SyncStrategy is hook (the default) or apply, which runs no hooks.
 type SyncStrategy struct {
-	Apply *struct {
-		Force bool `json:"force,omitempty"`
-	} `json:"apply,omitempty"`
-	Hook *struct {
-		Force bool `json:"force,omitempty"`
-	} `json:"hook,omitempty"`
+	Apply *ApplyStrategy `json:"apply,omitempty"`
+	Hook  *ApplyStrategy `json:"hook,omitempty"`
+}
+
+// ApplyStrategy is how a strategy applies. Force deletes and makes anew what cannot be patched.
+type ApplyStrategy struct {
+	Force bool `json:"force,omitempty"`
 }
 
 // Chosen is a resource of a selective sync.

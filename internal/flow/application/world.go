@@ -7,6 +7,7 @@ package application
 import (
 	"time"
 
+	"github.com/sluice-delivery/sluice/internal/flow/application/diff"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
 
@@ -47,6 +48,9 @@ type Comparing struct {
 	Health func(manifest.Object) Health
 	// Settings are the rules for all applications (argocd-cm's resource.customizations.ignoreDifferences and the like).
 	Settings Settings
+	// Permitted tells whether the project lets the application hold a live object that the sources do not name; what it
+	// does not permit is passed over, so it is never pruned. Nil permits all.
+	Permitted func(kind manifest.Kind, namespace, name string) bool
 }
 
 // Settings are what argocd-cm holds that a comparison needs.
@@ -56,7 +60,20 @@ type Settings struct {
 	IgnoreResourceStatus  string // crd, all, none; all is the default of Argo CD 3
 	ResourceExclusions    []Exclusion
 	ResourceInclusions    []Exclusion
+	Orphaned              bool // tell of live objects of the destination namespace that belong to no application
+	OrphanedWarn          bool // and warn of them
 	OrphanedIgnore        []Chosen
+	KnownTypes            []KnownType // resource.customizations.knownTypeFields
+	MaskedAnnotations     []string    // of Secrets (resource.sensitive.mask.annotations)
+	Cluster               string      // the destination's URL, for exclusions by cluster
+}
+
+// KnownType says that a field of a custom kind has a type of Kubernetes' own (core/v1/PodSpec), so that it is read as the
+// API server reads it (https://argo-cd.readthedocs.io/en/stable/user-guide/diffing/, "Known Kubernetes types in CRDs").
+type KnownType struct {
+	Group, Kind string
+	Field       string // spec.template.spec
+	Type        string // core/v1/PodSpec
 }
 
 // Exclusion leaves kinds out everywhere; globs.
@@ -66,42 +83,42 @@ type Exclusion struct {
 	Clusters  []string `json:"clusters,omitempty"`
 }
 
-// Pair is one resource: what is wanted, what is there, and how the two differ.
+// Pair is one resource: what is wanted, what is there, and how the two differ. Target, Live and Merged hold Secrets' data as
+// they are and are left out of its JSON form; Wanted, Found and Differences are masked.
 type Pair struct {
-	Key    manifest.Key
-	Kind   manifest.Kind
-	Target manifest.Object // as it will be applied (namespace and tracking mark set), nil where only live has it
-	Live   manifest.Object // nil where it is missing
-	Hook   bool
-	Status SyncCode
+	Key    manifest.Key    `json:"key"`
+	Kind   manifest.Kind   `json:"kind"`
+	Target manifest.Object `json:"-"` // as it will be applied (namespace and tracking mark set), nil where only live has it
+	Live   manifest.Object `json:"-"` // nil where it is missing
+	// Merged is Target with the ignored fields as live has them, for RespectIgnoreDifferences=true; nil where none is ignored.
+	Merged manifest.Object `json:"-"`
+	Hook   bool            `json:"hook,omitempty"`
+	Status SyncCode        `json:"status,omitempty"`
 	// Prune: live has it, the sources do not, and it is this application's.
-	Prune bool
-	// Compared are both sides after normalisation, for a diff that a person reads. Secrets are masked.
-	Wanted, Found manifest.Object
-	Differences   []Difference
-	Health        *Health
-	Wave          int64
+	Prune bool `json:"prune,omitempty"`
+	// Shared names the other application that tracks the live object, "" for none.
+	Shared string `json:"shared,omitempty"`
+	// Wanted and Found are both sides after normalisation, for a diff that a person reads. Wanted is what live would be after
+	// the sync. Secrets are masked.
+	Wanted      manifest.Object `json:"wanted,omitempty"`
+	Found       manifest.Object `json:"found,omitempty"`
+	Differences []Difference    `json:"differences,omitempty"`
+	Health      *Health         `json:"health,omitempty"`
+	Wave        int64           `json:"wave,omitempty"`
 }
 
 // Difference is one field that differs, or one that would and is ignored.
-type Difference struct {
-	Path    string // JSON pointer
-	Wanted  any    // nil where it is not wanted
-	Found   any
-	Manager string    // who set the live value last, by managedFields
-	At      time.Time // when; zero where unknown
-	Ignored string    // why it does not count, "" where it does
-}
+type Difference = diff.Difference
 
 // Comparison is what Compare found.
 type Comparison struct {
-	Pairs      []Pair // hooks included, in a stable order
-	Status     SyncCode
-	Health     Health
-	Conditions []Condition
-	Orphans    []manifest.Key
-	Images     []string
-	URLs       []string
+	Pairs      []Pair         `json:"pairs"` // hooks included, ordered by key
+	Status     SyncCode       `json:"status"`
+	Health     Health         `json:"health"`
+	Conditions []Condition    `json:"conditions,omitempty"`
+	Orphans    []manifest.Key `json:"orphans,omitempty"`
+	Images     []string       `json:"images,omitempty"`
+	URLs       []string       `json:"urls,omitempty"`
 }
 
 // Syncing is the input of Next: the operation as far as it is and the world now.
@@ -117,6 +134,15 @@ type Syncing struct {
 	Health   func(manifest.Object) Health
 	Scope    func(manifest.Kind) (namespaced, known bool)
 	Now      time.Time
+	// Namespace is the destination's namespace as the cluster holds it, nil where it is missing. It is read only where
+	// CreatesNamespace says so.
+	Namespace manifest.Object
+	// Applied is SyncDecision.Applied of the decision before; zero at the first and after a restart.
+	Applied time.Time
+	// WaveDelay is the pause between waves: zero for Argo CD's 2 s, less for none.
+	WaveDelay time.Duration
+	// Tracking marks the namespace of managedNamespaceMetadata never and hooks always.
+	Tracking Tracking
 }
 
 // Answer is how an action went. Object is what the cluster then held.
@@ -131,6 +157,7 @@ type SyncDecision struct {
 	Actions []SyncAction
 	State   OperationState
 	After   time.Duration // when to look again though nothing changed; zero for never
+	Applied time.Time     // hand it to the next Next: when the newest wave was applied
 }
 
 // SyncAction is one thing that a sync does to the cluster. The engine carries it out.
@@ -147,7 +174,7 @@ type (
 		Replace        bool   // replace or create instead of patching
 		Force          bool   // delete and make anew when the patch is refused
 		Validation     bool   // false: skip validation
-		Create         bool   // create only (generateName)
+		Create         bool   // create only
 		Hook           string // the hook type, "" for a resource
 		MigrateManager string // client-side manager to move to server-side apply, "" for none
 	}
@@ -158,9 +185,17 @@ type (
 		UID         string
 		Propagation string
 		DryRun      bool
-		Why         string // prune, hook, terminate, replace
+		Why         string // prune, hook, terminate
+	}
+	// Release takes a finalizer off an object. An object that is gone is released.
+	Release struct {
+		Key       manifest.Key
+		Kind      manifest.Kind
+		UID       string
+		Finalizer string
 	}
 )
 
-func (Apply) syncAction()  {}
-func (Remove) syncAction() {}
+func (Apply) syncAction()   {}
+func (Remove) syncAction()  {}
+func (Release) syncAction() {}
