@@ -191,3 +191,14 @@ func (k *Kube) Object(t testing.TB, kind manifest.Kind, name string) manifest.Ob
 	}
 	return o
 }
+
+// Wait looks until what is true holds, at most two minutes; what it waits for stands in the failure.
+func (k *Kube) Wait(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for until := time.Now().Add(2 * time.Minute); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("two minutes went by and not: %s", what)
+}

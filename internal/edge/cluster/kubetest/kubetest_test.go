@@ -1,7 +1,9 @@
 package kubetest_test
 
 import (
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/sluice-delivery/sluice/internal/edge/cluster/kubetest"
@@ -34,4 +36,68 @@ func TestDefinitionsAreServedOnceApplied(t *testing.T) {
 	if made[0].Namespace() != k.Namespace || made[0].UID() == "" {
 		t.Errorf("the Rollout is %s", made[0].JSON())
 	}
+}
+
+const workload = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: web, image: sluice-test:v1, ports: [{containerPort: 80}], readinessProbe: {httpGet: {path: /healthz, port: 80}, periodSeconds: 1}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: good}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: j, image: "alpine:3.8", command: [sh, -c, "wget -q -O- http://$WEB_SERVICE_HOST | grep v1"]}]}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: bad}
+spec: {backoffLimit: 0, template: {spec: {restartPolicy: Never, containers: [{name: j, image: busybox, command: [sh, -c, "sleep 0.1; exit 3"]}]}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: missing}
+spec: {terminationGracePeriodSeconds: 0, containers: [{name: m, image: "argoproj/rollouts-demo:does-not-exist"}]}
+`
+
+func TestANodeRunsPodsServicesAndJobs(t *testing.T) {
+	k := kubetest.Start(t, kubetest.C)
+	k.Apply(t, workload)
+	k.Wait(t, "the Deployment is available", func() bool {
+		return k.Object(t, manifest.KindOf("apps/v1", "Deployment"), "web").Int(0, "status", "availableReplicas") == 2
+	})
+	address := k.Object(t, manifest.KindOf("v1", "Service"), "web").Text("spec", "clusterIP")
+	k.Wait(t, "the Service answers", func() bool {
+		answer, err := http.Get("http://" + address + "/color")
+		if err != nil {
+			return false
+		}
+		defer func() { _ = answer.Body.Close() }()
+		body, _ := io.ReadAll(answer.Body)
+		return string(body) == `"v1"`
+	})
+	job := manifest.KindOf("batch/v1", "Job")
+	k.Wait(t, "a Job that reaches the Service succeeds", func() bool { return k.Object(t, job, "good").Int(0, "status", "succeeded") == 1 })
+	k.Wait(t, "a Job that exits 3 fails", func() bool { return k.Object(t, job, "bad").Int(0, "status", "failed") == 1 })
+	k.Wait(t, "an image that is not there is not pulled", func() bool {
+		for _, s := range k.Object(t, manifest.KindOf("v1", "Pod"), "missing").List("status", "containerStatuses") {
+			if strings.Contains(manifest.Object(s.(map[string]any)).Text("state", "waiting", "reason"), "ImagePull") {
+				return true
+			}
+		}
+		return false
+	})
 }
