@@ -26,6 +26,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/store"
 	"github.com/sluice-delivery/sluice/internal/edge/tool"
 	"github.com/sluice-delivery/sluice/internal/edge/toolkit"
+	"github.com/sluice-delivery/sluice/internal/edge/traffic"
 	"github.com/sluice-delivery/sluice/internal/edge/tree"
 	"github.com/sluice-delivery/sluice/internal/edge/workspace"
 	"github.com/sluice-delivery/sluice/internal/engine/intake"
@@ -43,7 +44,7 @@ func allDocs() []fault.Doc {
 		docs, yamlx.Docs, config.Docs, expr.Docs, pattern.Docs, variable.Docs, keyword.Docs, gitlab.Docs,
 		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
-		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs,
+		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, traffic.Docs,
 		sandbox.Docs,
 	} {
 		out = append(out, some...)
