@@ -24,6 +24,12 @@ const uploadPack = "git -c safe.directory=* -c core.hooksPath=/dev/null -c core.
 // ours (its settings are heeded). Only the protocols of reach are spoken, nothing is asked of a person, and a server
 // that stands still is given up after half a minute. Credentials come from the user's own helpers and SSH agent.
 func Distant(ctx context.Context, dir string, reach Reach, command string, args ...string) ([]byte, error) {
+	return DistantWith(ctx, dir, reach, nil, command, args...)
+}
+
+// DistantWith is Distant with more in git's environment, which is where credentials belong: GIT_SSH_COMMAND, and settings
+// as GIT_CONFIG_COUNT, GIT_CONFIG_KEY_0, GIT_CONFIG_VALUE_0 and so on. They never stand among the arguments.
+func DistantWith(ctx context.Context, dir string, reach Reach, env []string, command string, args ...string) ([]byte, error) {
 	all := []string{"-c", "http.lowSpeedLimit=100", "-c", "http.lowSpeedTime=30"}
 	if reach == Anywhere {
 		all = append(all, "-c", "core.sshCommand=ssh -oBatchMode=yes -oConnectTimeout=20")
@@ -36,7 +42,7 @@ func Distant(ctx context.Context, dir string, reach Reach, command string, args 
 	if reach == Anywhere {
 		cmd.Args = withoutCredentialReset(cmd)
 	}
-	cmd.Env = append(cmd.Env, "GIT_ALLOW_PROTOCOL="+string(reach))
+	cmd.Env = append(append(cmd.Env, "GIT_ALLOW_PROTOCOL="+string(reach)), env...)
 	return finish(ctx, cmd, append([]string{command}, args...))
 }
 
