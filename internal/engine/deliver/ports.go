@@ -58,6 +58,12 @@ type Clusters interface {
 	Find(ctx context.Context, d application.Destination) (Cluster, State, error)
 }
 
+// Resolver is what a Clusters may also be: it tells server and name of a destination that has one of them, which projects
+// and windows go by. An error says that the destination is none.
+type Resolver interface {
+	Resolve(ctx context.Context, d application.Destination) (application.Destination, error)
+}
+
 // Sources resolves and renders what is desired.
 type Sources interface {
 	// Resolve is the commit (or chart version) that each source's target revision means now.
@@ -72,6 +78,7 @@ type Target struct {
 	APIVersions []string // "apps/v1", "apps/v1/Deployment"
 	Namespace   string
 	Tracking    application.Tracking
+	Fresh       bool // a hard refresh: no cache answers
 }
 
 // Clock is the time.
