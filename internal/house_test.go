@@ -50,6 +50,7 @@ var house = []string{
 	"internal/flow/application",
 	"internal/flow/analysis",
 	"internal/flow/rollout",
+	"internal/dialect/argo/lua",
 	"internal/engine/intake",
 	"internal/engine/dispatch",
 	"internal/engine/agent",

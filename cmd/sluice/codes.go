@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/sluice-delivery/sluice/internal/dialect/argo/lua"
 	"github.com/sluice-delivery/sluice/internal/dialect/convert"
 	"github.com/sluice-delivery/sluice/internal/dialect/github"
 	commands "github.com/sluice-delivery/sluice/internal/dialect/github/command"
@@ -44,7 +45,7 @@ func allDocs() []fault.Doc {
 		docs, yamlx.Docs, config.Docs, expr.Docs, pattern.Docs, variable.Docs, keyword.Docs, gitlab.Docs,
 		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
-		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, traffic.Docs,
+		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, lua.Docs, traffic.Docs,
 		sandbox.Docs,
 	} {
 		out = append(out, some...)
