@@ -77,6 +77,7 @@ var house = []string{
 	"internal/edge/sandbox",
 	"internal/edge/cluster/kubetest",
 	"internal/edge/traffic",
+	"internal/edge/probe",
 	"internal/web/terminal",
 	"cmd/sluice",
 }
