@@ -32,6 +32,9 @@ const (
 	ReasonExpired   = "Expired" // a watch or a list from a revision that is gone (410)
 	ReasonThrottled = "TooManyRequests"
 	ReasonNoKind    = "NoKindMatch" // the cluster does not know the kind: its definition is missing
+
+	ReasonUnauthorized = "Unauthorized"
+	ReasonUnreachable  = "Unreachable" // no answer came: the connection failed, ended or took too long (Code is 0)
 )
 
 // Is reports whether err is a refusal for a reason.
@@ -43,10 +46,11 @@ func Is(err error, reason string) bool {
 // NotFound reports whether the object, or its whole kind, is not there.
 func NotFound(err error) bool { return Is(err, ReasonNotFound) || Is(err, ReasonNoKind) }
 
-// Passing reports whether the same request may succeed later: a conflict, too many requests, a server's error.
+// Passing reports whether the same request may succeed later: a conflict, too many requests, a server's error, no
+// answer at all.
 func Passing(err error) bool {
 	r, ok := errors.AsType[*Refusal](err)
-	return ok && (r.Reason == ReasonConflict || r.Reason == ReasonThrottled || r.Reason == ReasonExpired || r.Code >= 500)
+	return ok && (r.Reason == ReasonUnreachable || r.Reason == ReasonConflict || r.Reason == ReasonThrottled || r.Reason == ReasonExpired || r.Code >= 500)
 }
 
 // Patch kinds.
@@ -76,6 +80,8 @@ type Writing struct {
 }
 
 // Change is one message of a watch. Type is Added, Modified, Deleted or Bookmark; Object of the last holds only its revision.
+// The first Bookmark says that all that was there when the watch began has been told. Where a deletion was noticed only
+// later, Object of Deleted holds no more than apiVersion, kind and metadata.
 type Change struct {
 	Type   string
 	Object Object
