@@ -7,7 +7,9 @@ import (
 )
 
 // evaluations are what a child process of ours evaluates for us, by kind.
-var evaluations = sandbox.Kinds{}
+var evaluations = sandbox.Kinds{
+	"lua": serveLua,
+}
 
 // newSandbox is the child's side of edge/sandbox. No person calls it.
 func newSandbox(s *streams) *cobra.Command {

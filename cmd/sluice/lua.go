@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/dialect/argo/lua"
+	"github.com/sluice-delivery/sluice/internal/edge/sandbox"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+)
+
+// serveLua runs health checks and actions, in the child.
+func serveLua() (sandbox.Serve, error) {
+	interpreter := lua.NewInterpreter()
+	return func(c *sandbox.Call) (any, error) {
+		var r lua.Request
+		if err := c.Read(&r); err != nil {
+			return nil, err
+		}
+		return interpreter.Serve(context.Background(), r), nil
+	}, nil
+}
+
+// newChecker makes what assesses objects and does their actions: by the scripts of a folder where one is named, then by
+// those that Argo CD ships, then by the built-in rules. close ends the children that run scripts.
+func newChecker(folder string) (c *lua.Checker, found fault.Faults, closing func()) {
+	scripts := lua.Shipped()
+	if folder != "" {
+		scripts, found = scripts.Over(folder, os.DirFS(folder))
+	}
+	pool := sandbox.New(sandbox.Options{Kind: "lua", Memory: lua.Memory, Time: time.Second})
+	run := func(ctx context.Context, r lua.Request) (lua.Answer, error) {
+		var a lua.Answer
+		err := pool.Do(ctx, r, &a, nil)
+		if fault.CodeOf(err) == sandbox.CodeStart {
+			err = &lua.Unavailable{Err: err}
+		}
+		return a, err
+	}
+	return lua.NewChecker(scripts, run, time.Now), found, pool.Close
+}
