@@ -74,6 +74,7 @@ var house = []string{
 	"internal/edge/executor/script",
 	"internal/edge/executor/shell",
 	"internal/edge/executor/docker",
+	"internal/edge/objects",
 	"internal/edge/sandbox",
 	"internal/edge/cluster/kubetest",
 	"internal/edge/traffic",
