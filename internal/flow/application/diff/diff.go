@@ -40,7 +40,6 @@ type Input struct {
 	Webhooks bool
 	// Manager is the field manager of our own server-side applies.
 	Manager string
-	Rules   []Rule
 	Options Options
 }
 
