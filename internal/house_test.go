@@ -75,6 +75,7 @@ var house = []string{
 	"internal/edge/executor/shell",
 	"internal/edge/executor/docker",
 	"internal/edge/sandbox",
+	"internal/edge/source",
 	"internal/edge/cluster/kubetest",
 	"internal/edge/objects",
 	"internal/edge/traffic",
