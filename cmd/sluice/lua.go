@@ -29,7 +29,7 @@ func newChecker(folder string) (c *lua.Checker, found fault.Faults, closing func
 	if folder != "" {
 		scripts, found = scripts.Over(folder, os.DirFS(folder))
 	}
-	pool := sandbox.New(sandbox.Options{Kind: "lua", Memory: lua.Memory, Time: time.Second})
+	pool := sandbox.New(sandbox.Options{Kind: "lua", Memory: lua.Memory, Time: lua.Kill})
 	run := func(ctx context.Context, r lua.Request) (lua.Answer, error) {
 		var a lua.Answer
 		err := pool.Do(ctx, r, &a, nil)

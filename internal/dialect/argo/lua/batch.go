@@ -2,6 +2,7 @@ package lua
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/health"
@@ -9,9 +10,11 @@ import (
 )
 
 // Limit is how long all scripts of one request may take; Argo CD gives each one second. Memory is what the process that
-// runs them may take beyond what it has at rest, in bytes.
+// runs them may take beyond what it has at rest, in bytes, and Kill the time after which it is ended: what a library
+// function does in one go is not seen by Limit. Both leave what it takes to see that a bound is reached.
 const (
-	Limit  = 900 * time.Millisecond
+	Limit  = 850 * time.Millisecond
+	Kill   = 950 * time.Millisecond
 	Memory = 48 << 20
 )
 
@@ -97,8 +100,18 @@ func (i *Interpreter) serve(ctx context.Context, r Request, c Call) (out Result)
 		out.Impacts, err = i.Act(ctx, r.Now, sources[0], c.Object, c.Params)
 	}
 	if err != nil {
-		out = Result{Error: err.Error()}
+		out = Result{Error: shortened(err.Error())}
 	}
 	out.Printed = i.printed.String()
 	return out
+}
+
+// maxMessage is how long a message of a script may be, in bytes; it goes into an application's status.
+const maxMessage = 16 << 10
+
+func shortened(text string) string {
+	if len(text) <= maxMessage {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxMessage], "") + "…"
 }

@@ -50,7 +50,12 @@ func (i *Interpreter) compile(source string) (*glua.FunctionProto, error) {
 	return p, nil
 }
 
-func compile(source string) (*glua.FunctionProto, error) {
+func compile(source string) (p *glua.FunctionProto, err error) {
+	defer func() { // the compiler panics where it meets its own bounds
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the script cannot be compiled: %v", r)
+		}
+	}()
 	tree, err := parse.Parse(strings.NewReader(source), chunk)
 	if err != nil {
 		return nil, err

@@ -1,14 +1,17 @@
 package lua
 
 import (
+	"errors"
+	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	glua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/parse"
+
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
-	"github.com/sluice-delivery/sluice/internal/flow/lazy"
 )
 
 // lint looks at one script of a folder: file is what the person calls it, p where it stands in the folder.
@@ -17,7 +20,7 @@ func lint(file, p, text string) *fault.Fault {
 		return fault.At(CodeStray, fault.Place{File: file}, "no kind has its script here").WithHint("%s", want).WithSeverity(fault.Warning)
 	}
 	if _, err := compile(text); err != nil {
-		line, column, message := where(err.Error())
+		line, column, message := where(err, text)
 		return fault.At(CodeSyntax, fault.Place{File: file, Line: line, Column: column}, "the script is no Lua: %s", message).
 			WithHint("it is left out; scripts are Lua 5.1")
 	}
@@ -51,23 +54,16 @@ func misplaced(p string) string {
 	return ""
 }
 
-// The two forms in which the parser says where a mistake is, and the compiler's.
-var (
-	parsed   = lazy.Pattern(`^` + regexp.QuoteMeta(chunk) + ` line:(\d+)\(column:(\d+)\) (?s:(.*))$`)
-	compiled = lazy.Pattern(`^` + regexp.QuoteMeta(chunk) + `:? ?(?:line:)?(\d+):? (?s:(.*))$`)
-)
-
-// where takes the place out of a message.
-func where(message string) (line, column int, rest string) {
-	message = strings.Join(strings.Fields(message), " ")
-	if m := parsed.FindStringSubmatch(message); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		column, _ = strconv.Atoi(m[2])
-		return line, column, m[3]
+// where is the place and the words of what is wrong with a script.
+func where(err error, text string) (line, column int, message string) {
+	if p, ok := errors.AsType[*parse.Error](err); ok {
+		if p.Pos.Line == parse.EOF {
+			return 1 + strings.Count(strings.TrimRight(text, "\n"), "\n"), 0, p.Message + " at the end"
+		}
+		return p.Pos.Line, p.Pos.Column, fmt.Sprintf("%s near %q", p.Message, p.Token)
 	}
-	if m := compiled.FindStringSubmatch(message); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		return line, 0, m[2]
+	if c, ok := errors.AsType[*glua.CompileError](err); ok {
+		return c.Line, 0, c.Message
 	}
-	return 0, 0, strings.TrimPrefix(message, chunk)
+	return 0, 0, err.Error()
 }

@@ -23,7 +23,7 @@ const (
 
 // Docs explains the codes.
 var Docs = []fault.Doc{
-	{Code: CodeRead, Summary: "a folder of scripts cannot be read", Text: "A folder of health checks and actions holds <group>/<kind>/health.lua and <group>/<kind>/actions/…, without the group for Kubernetes' core kinds. At most 10,000 scripts of 1 MiB are read.", Page: "argo-cd.readthedocs.io/en/stable/operator-manual/health"},
+	{Code: CodeRead, Summary: "a folder of scripts cannot be read", Text: "A folder of health checks and actions holds <group>/<kind>/health.lua and <group>/<kind>/actions/…, without the group for Kubernetes' core kinds. At most 10,000 scripts of 256 KiB are read.", Page: "argo-cd.readthedocs.io/en/stable/operator-manual/health"},
 	{Code: CodeSyntax, Summary: "a script is not Lua", Text: "The script cannot be read as Lua 5.1 and is not used.", Page: "argo-cd.readthedocs.io/en/stable/operator-manual/health"},
 	{Code: CodeRun, Summary: "a script failed", Text: "The script of an action raised an error, took more than a second or 64 MiB, or returned something else than a table: an action returns the object it was given, changed, or a list of {operation = \"create\" or \"patch\", resource = …}; discovery returns a table whose keys are the actions' names. Libraries: base (without what loads code), table, string, math, os.time and os.date.", Page: "argo-cd.readthedocs.io/en/stable/operator-manual/resource_actions"},
 	{Code: CodeAction, Summary: "the object has no such action", Text: "Which actions an object has is said by the script actions/discovery.lua of its kind; each has its script in actions/<name>/action.lua.", Page: "argo-cd.readthedocs.io/en/stable/operator-manual/resource_actions"},

@@ -31,6 +31,7 @@ func (i *Interpreter) Health(ctx context.Context, now time.Time, source string, 
 	if !r.Status.Valid() {
 		return health.Result{Status: health.Unknown, Message: "Lua returned an invalid health status"}, nil
 	}
+	r.Message = shortened(r.Message)
 	return r, nil
 }
 

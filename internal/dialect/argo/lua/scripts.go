@@ -25,7 +25,7 @@ const (
 // The bounds of a folder of scripts.
 const (
 	maxScripts = 10_000
-	maxScript  = 1 << 20
+	maxScript  = 256 << 10
 )
 
 // source is a set of scripts by path.
@@ -131,7 +131,7 @@ func readScript(folder fs.FS, p string) (string, error) {
 		return "", err
 	}
 	if info.Size() > maxScript {
-		return "", errors.New("it is longer than 1 MiB")
+		return "", errors.New("it is longer than 256 KiB")
 	}
 	data, err := fs.ReadFile(folder, p)
 	return string(data), err
