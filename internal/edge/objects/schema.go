@@ -6,11 +6,14 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
@@ -19,17 +22,28 @@ import (
 )
 
 // scheme holds the Go types of Kubernetes' own kinds.
-var scheme = func() *runtime.Scheme {
+var scheme = schemeOf(corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, networkingv1.AddToScheme, discoveryv1.AddToScheme, coordinationv1.AddToScheme)
+
+// wire holds what a request's body may be besides: scales, evictions, questions about rights.
+var wire = func() *runtime.Scheme {
+	s := schemeOf(autoscalingv1.AddToScheme, policyv1.AddToScheme, authorizationv1.AddToScheme)
+	for kind := range scheme.AllKnownTypes() {
+		if o, err := scheme.New(kind); err == nil && !s.Recognizes(kind) && kind.Version != runtime.APIVersionInternal {
+			s.AddKnownTypeWithName(kind, o)
+		}
+	}
+	return s
+}()
+
+func schemeOf(adds ...func(*runtime.Scheme) error) *runtime.Scheme {
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, networkingv1.AddToScheme, discoveryv1.AddToScheme, coordinationv1.AddToScheme,
-	} {
+	for _, add := range adds {
 		if err := add(s); err != nil {
 			panic(err)
 		}
 	}
 	return s
-}()
+}
 
 func gvk(k manifest.Kind) schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Kind}

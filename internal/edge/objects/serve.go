@@ -3,15 +3,21 @@ package objects
 import (
 	"context"
 	"crypto/subtle"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
@@ -35,32 +41,34 @@ type LogOptions struct {
 }
 
 // Serve answers Kubernetes' REST interface on a loopback listener until ctx ends, to whoever shows the token.
-func (s *Store) Serve(ctx context.Context, l net.Listener, token string) error {
-	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+func (s *Store) Serve(ctx context.Context, l net.Listener, a Access) error {
+	if at, ok := l.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
 		return fault.New(CodeAddress, "the objects' interface was to listen on %s", l.Addr())
 	}
-	if token == "" {
+	if a.token == "" {
 		return fault.New(CodeAddress, "the objects' interface was to be served without a token")
 	}
 	server := &http.Server{
-		Handler:           s.Handler(token),
+		Handler:           s.guard(a.token),
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{a.certificate}},
+		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	undo := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer undo()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
-// Handler is the REST interface, for whoever shows the token.
-func (s *Store) Handler(token string) http.Handler {
+// guard is the REST interface, for whoever shows the token.
+func (s *Store) guard(token string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !ok || subtle.ConstantTimeCompare([]byte(shown), []byte(token)) != 1 {
-			fail(w, nil, &manifest.Refusal{Code: 401, Reason: "Unauthorized", Message: "Unauthorized"})
+			fail(w, nil, &manifest.Refusal{Code: 401, Reason: manifest.ReasonUnauthorized, Message: "Unauthorized"})
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
@@ -205,16 +213,28 @@ func body(r *http.Request) (manifest.Object, error) {
 	return o, nil
 }
 
+// raw is the body of a request; protobuf, which typed clients send, is made JSON.
 func raw(r *http.Request) ([]byte, error) {
-	if t := r.Header.Get("Content-Type"); strings.Contains(t, "protobuf") || strings.Contains(t, "cbor") {
-		return nil, &manifest.Refusal{Code: 415, Reason: "UnsupportedMediaType", Message: "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml"}
-	}
 	data, err := io.ReadAll(r.Body)
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, &manifest.Refusal{Code: 413, Reason: "RequestEntityTooLarge", Message: fmt.Sprintf("limit is %d", bodyLimit)}
 	}
 	if err != nil {
 		return nil, badRequest("%v", err)
+	}
+	switch t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); t {
+	case runtime.ContentTypeProtobuf:
+		o, _, err := protobuf.NewSerializer(wire, wire).Decode(data, nil, nil)
+		if err != nil {
+			return nil, badRequest("the object provided is unrecognized (must be of type JSON or a known protobuf)")
+		}
+		return json.Marshal(o)
+	case runtime.ContentTypeCBOR:
+		return nil, &manifest.Refusal{Code: 415, Reason: "UnsupportedMediaType", Message: "the body of the request was in an unknown format - accepted media types include: application/json, application/vnd.kubernetes.protobuf"}
+	case runtime.ContentTypeYAML:
+		if data, err = yaml.YAMLToJSON(data); err != nil {
+			return nil, badRequest("the object provided is unrecognized (must be of type YAML)")
+		}
 	}
 	return data, nil
 }

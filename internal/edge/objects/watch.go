@@ -41,7 +41,7 @@ func (h *history) since(rev int64) ([]entry, bool) {
 	return h.entries[i:], true
 }
 
-// Watch follows a kind: first what is there (Added), then each change, until ctx ends.
+// Watch follows a kind: first what is there (Added) and a Bookmark, then each change, until ctx ends.
 func (s *Store) Watch(ctx context.Context, kind manifest.Kind, namespace, selector string, each func(manifest.Change)) error {
 	k, err := s.served(kind)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Store) Watch(ctx context.Context, kind manifest.Kind, namespace, select
 		each(manifest.Change{Type: c.Type, Object: c.Object.Copy()})
 		return nil
 	}
-	for {
+	for begun := false; ; begun = true {
 		list, rev := s.list(k, f)
 		there := map[name]bool{}
 		for _, o := range list {
@@ -77,6 +77,9 @@ func (s *Store) Watch(ctx context.Context, kind manifest.Kind, namespace, select
 			if !there[n] {
 				_ = tell(manifest.Change{Type: manifest.Deleted, Object: o})
 			}
+		}
+		if !begun {
+			each(manifest.Change{Type: manifest.Bookmark, Object: manifest.Object{"apiVersion": k.Kind.APIVersion(), "kind": k.Kind.Kind, "metadata": map[string]any{"resourceVersion": fmt.Sprint(rev)}}})
 		}
 		// A caller that was slower than the history is long begins anew with what is there.
 		if _, err := s.follow(ctx, k, f, rev, tell); !manifest.Is(err, manifest.ReasonExpired) {
