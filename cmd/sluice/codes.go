@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/action"
 	"github.com/sluice-delivery/sluice/internal/edge/archive"
 	"github.com/sluice-delivery/sluice/internal/edge/artifact"
+	"github.com/sluice-delivery/sluice/internal/edge/cluster"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/edge/glob"
@@ -48,7 +49,7 @@ func allDocs() []fault.Doc {
 		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
 		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs,
-		sandbox.Docs, source.Docs,
+		sandbox.Docs, cluster.Docs, source.Docs,
 	} {
 		out = append(out, some...)
 	}
