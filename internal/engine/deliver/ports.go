@@ -66,7 +66,8 @@ type Resolver interface {
 
 // Sources resolves and renders what is desired.
 type Sources interface {
-	// Resolve is the commit (or chart version) that each source's target revision means now.
+	// Resolve is the commit (or chart version) that each source's target revision means now. Where the Application has the
+	// annotation argocd.argoproj.io/refresh, servers are asked whatever they said a moment ago.
 	Resolve(ctx context.Context, app application.Application, sources []application.Source) ([]string, error)
 	// Render makes the objects of the sources at revisions. The same request is answered from a cache.
 	Render(ctx context.Context, app application.Application, sources []application.Source, revisions []string, to Target) (application.Desired, error)
