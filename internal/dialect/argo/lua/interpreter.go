@@ -13,8 +13,8 @@ import (
 
 // The bounds of one script.
 const (
-	stackSize    = 256  // calls in each other
-	registryFrom = 1024 // values on the stack, at first and at most
+	stackSize    = 256 // calls in each other
+	registryFrom = 256 // values on the stack, at first and at most
 	registryTo   = 256 * 20
 	maxPrinted   = 16 << 10 // bytes that are kept of what a script prints
 	maxCompiled  = 1024     // scripts that stay compiled
@@ -26,13 +26,17 @@ const chunk = "<string>"
 // Interpreter runs scripts, each in a state of its own that nothing outlives. It keeps them compiled and is not safe for
 // concurrent use.
 type Interpreter struct {
-	compiled map[string]*glua.FunctionProto
-	printed  strings.Builder
+	compiled  map[string]*glua.FunctionProto
+	libraries []library
+	now       time.Time // that the script at work sees
+	printed   strings.Builder
 }
 
 // NewInterpreter makes an interpreter.
 func NewInterpreter() *Interpreter {
-	return &Interpreter{compiled: map[string]*glua.FunctionProto{}}
+	i := &Interpreter{compiled: map[string]*glua.FunctionProto{}}
+	i.libraries = libraries(func() time.Time { return i.now }, i.print)
+	return i
 }
 
 func (i *Interpreter) compile(source string) (*glua.FunctionProto, error) {
@@ -74,7 +78,8 @@ func (i *Interpreter) run(ctx context.Context, now time.Time, source string, obj
 		RegistrySize: registryFrom, RegistryMaxSize: registryTo, RegistryGrowStep: registryFrom,
 	})
 	defer l.Close()
-	open(l, now, i.print)
+	i.now = now
+	open(l, i.libraries)
 	l.SetContext(ctx)
 	given := l.CreateTable(0, len(params))
 	for name, value := range params {

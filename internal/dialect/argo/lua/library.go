@@ -14,33 +14,48 @@ const longest = 16 << 20
 // that looks at one object.
 var (
 	baseKept = []string{
-		"_G", "_VERSION", "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset",
+		"_VERSION", "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset",
 		"select", "setmetatable", "tonumber", "tostring", "type", "unpack", "xpcall",
 	}
 	mathDropped = []string{"random", "randomseed"} // their state would outlive the script
 )
 
-// open gives a state its libraries. now is the time that the script sees; printed takes what it prints.
-func open(l *glua.LState, now time.Time, printed func(string)) {
+// library is what a table of functions holds, "" the globals.
+type library struct {
+	name    string
+	entries []entry
+}
+
+type entry struct {
+	name  string
+	value glua.LValue
+}
+
+// libraries collects what scripts get from a state of its own, once: functions are the same in every state, tables are
+// made for each. now and printed are asked when a script calls them.
+func libraries(now func() time.Time, printed func(string)) []library {
+	l := glua.NewState(glua.Options{SkipOpenLibs: true})
+	defer l.Close()
 	globals := l.G.Global
-	for _, lib := range []struct {
-		name string
-		open glua.LGFunction
-	}{
-		{glua.BaseLibName, glua.OpenBase}, {glua.TabLibName, glua.OpenTable}, {glua.StringLibName, glua.OpenString}, {glua.MathLibName, glua.OpenMath},
+	for name, open := range map[string]glua.LGFunction{
+		glua.BaseLibName: glua.OpenBase, glua.TabLibName: glua.OpenTable, glua.StringLibName: glua.OpenString, glua.MathLibName: glua.OpenMath,
 	} {
-		l.Push(l.NewFunction(lib.open))
-		l.Push(glua.LString(lib.name))
+		l.Push(l.NewFunction(open))
+		l.Push(glua.LString(name))
 		l.Call(1, 0)
 	}
-	drop(globals, append([]string{"table", "string", "math"}, baseKept...))
+	math, text := globals.RawGetString("math").(*glua.LTable), globals.RawGetString("string").(*glua.LTable)
 	for _, name := range mathDropped {
-		globals.RawGetString("math").(*glua.LTable).RawSetString(name, glua.LNil)
+		math.RawSetString(name, glua.LNil)
 	}
-	text := globals.RawGetString("string").(*glua.LTable)
 	text.RawSetString("dump", glua.LNil)
+	text.RawSetString("__index", glua.LNil) // the table itself, set where it is made
 	text.RawSetString("rep", l.NewFunction(repeat))
-	globals.RawSetString("os", clock(l, now))
+	out := []library{
+		collect("table", globals.RawGetString("table").(*glua.LTable)), collect("string", text), collect("math", math),
+		collect("os", clock(l, now)),
+	}
+	drop(globals, baseKept)
 	globals.RawSetString("print", l.NewFunction(func(l *glua.LState) int {
 		words := make([]string, l.GetTop())
 		for i := range words {
@@ -49,13 +64,37 @@ func open(l *glua.LState, now time.Time, printed func(string)) {
 		printed(strings.Join(words, "\t"))
 		return 0
 	}))
-	libraries := map[string]glua.LValue{}
-	for _, name := range []string{"os", "table", "string", "math"} {
-		libraries[name] = globals.RawGetString(name)
+	return append(out, collect("", globals))
+}
+
+func collect(name string, t *glua.LTable) library {
+	lib := library{name: name}
+	t.ForEach(func(k, v glua.LValue) { lib.entries = append(lib.entries, entry{k.String(), v}) })
+	return lib
+}
+
+// open gives a state its libraries.
+func open(l *glua.LState, libs []library) {
+	globals := l.G.Global
+	named := make(map[string]glua.LValue, len(libs))
+	for _, lib := range libs {
+		t := globals
+		if lib.name != "" {
+			t = l.CreateTable(0, len(lib.entries))
+			named[lib.name] = t
+			globals.RawSetString(lib.name, t)
+		}
+		for _, e := range lib.entries {
+			t.RawSetString(e.name, e.value)
+		}
 	}
+	text := named["string"].(*glua.LTable)
+	text.RawSetString("__index", text)
+	l.SetMetatable(glua.LString(""), text) // of all texts: ("x"):rep(2)
+	globals.RawSetString("_G", globals)
 	globals.RawSetString("require", l.NewFunction(func(l *glua.LState) int {
 		name := l.CheckString(1)
-		lib, ok := libraries[name]
+		lib, ok := named[name]
 		if !ok {
 			l.RaiseError("module %s not found: scripts have only os, table, string and math", name)
 		}
@@ -96,12 +135,11 @@ func repeat(l *glua.LState) int {
 }
 
 // clock is the library os: time and date, both of now where no other time is given, all in UTC.
-func clock(l *glua.LState, now time.Time) *glua.LTable {
-	now = now.UTC()
+func clock(l *glua.LState, now func() time.Time) *glua.LTable {
 	lib := l.NewTable()
 	lib.RawSetString("time", l.NewFunction(func(l *glua.LState) int {
 		if l.GetTop() == 0 {
-			l.Push(glua.LNumber(now.Unix()))
+			l.Push(glua.LNumber(now().Unix()))
 			return 1
 		}
 		t := l.CheckTable(1)
@@ -116,7 +154,7 @@ func clock(l *glua.LState, now time.Time) *glua.LTable {
 		return 1
 	}))
 	lib.RawSetString("date", l.NewFunction(func(l *glua.LState) int {
-		format, at := strings.TrimPrefix(l.OptString(1, "%c"), "!"), now
+		format, at := strings.TrimPrefix(l.OptString(1, "%c"), "!"), now().UTC()
 		if l.GetTop() >= 2 {
 			at = time.Unix(l.CheckInt64(2), 0).UTC()
 		}
