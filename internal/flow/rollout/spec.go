@@ -187,6 +187,8 @@ type ExperimentStep struct {
 	Duration  string                   `json:"duration,omitempty"`
 	Analyses  []ExperimentStepAnalysis `json:"analyses,omitempty"`
 	DryRun    []analysis.MetricMatch   `json:"dryRun,omitempty"`
+
+	AnalysisRunMetadata analysis.Meta `json:"analysisRunMetadata,omitzero"`
 }
 
 // ExperimentStepTemplate is one of the experiment's replica sets; SpecRef is stable or canary.

@@ -25,7 +25,8 @@ type World struct {
 	Rollout     Rollout
 	Workload    manifest.Object                        // what workloadRef names, nil without one
 	ReplicaSets []manifest.Object                      // those that the rollout controls or may adopt
-	Pods        []manifest.Object                      // of those replica sets; read only where a restart is on
+	Occupied    []string                               // names of the ReplicaSets of the namespace that are none of those: a new one cannot have them
+	Pods        []manifest.Object                      // of those replica sets; read only where Rollout.NeedsPods says so
 	Services    map[string]manifest.Object             // every Service that the spec names, by name; missing ones are missing here
 	Runs        []analysis.Run                         // AnalysisRuns that the rollout controls
 	Experiments []manifest.Object                      // Experiments that the rollout controls
