@@ -75,6 +75,7 @@ var house = []string{
 	"internal/edge/executor/shell",
 	"internal/edge/executor/docker",
 	"internal/edge/proxy",
+	"internal/edge/meter",
 	"internal/edge/sandbox",
 	"internal/edge/source",
 	"internal/edge/cluster/kubetest",

@@ -49,12 +49,19 @@ type groupMeter struct {
 }
 
 func (m *meter) group(service, name, hash string) *groupMeter {
-	return &groupMeter{
+	g := &groupMeter{
 		meter: m, labels: [3]string{service, name, hash},
 		time:   m.seconds.WithLabelValues(service, name, hash),
 		flight: m.flight.WithLabelValues(service, name, hash),
 	}
+	for _, code := range commonCodes {
+		g.counter(code)
+	}
+	return g
 }
+
+// commonCodes are counted from zero on, so that a rate sees their first request.
+var commonCodes = []int{200, 404, 500, 502, 503}
 
 // begin counts a request in, the returned function counts it out with its status code.
 func (g *groupMeter) begin() time.Time {
@@ -65,11 +72,15 @@ func (g *groupMeter) begin() time.Time {
 func (g *groupMeter) end(since time.Time, code int) {
 	g.flight.Dec()
 	g.time.Observe(time.Since(since).Seconds())
+	g.counter(code).Inc()
+}
+
+func (g *groupMeter) counter(code int) prometheus.Counter {
 	c, ok := g.codes.Load(code)
 	if !ok {
 		c, _ = g.codes.LoadOrStore(code, g.meter.requests.WithLabelValues(g.labels[0], g.labels[1], g.labels[2], strconv.Itoa(code)))
 	}
-	c.(prometheus.Counter).Inc()
+	return c.(prometheus.Counter)
 }
 
 func (g *groupMeter) mirror(result string) {
