@@ -141,8 +141,10 @@ type Syncing struct {
 	Applied time.Time
 	// WaveDelay is the pause between waves: zero for Argo CD's 2 s, less for none.
 	WaveDelay time.Duration
-	// Tracking marks the namespace of managedNamespaceMetadata never and hooks always.
+	// Tracking marks the hooks that are named at the sync.
 	Tracking Tracking
+	// Permit tells whether the project lets an object be synced; nil permits all.
+	Permit func(target manifest.Object) error
 }
 
 // Answer is how an action went. Object is what the cluster then held.

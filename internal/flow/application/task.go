@@ -1,0 +1,192 @@
+package application
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluice-delivery/sluice/internal/flow/manifest"
+)
+
+// task is one thing that a sync does with one object in one phase.
+type task struct {
+	key    manifest.Key
+	kind   manifest.Kind
+	target manifest.Object // as it is applied; nil to prune
+	live   manifest.Object
+	phase  string
+	wave   int64
+	hook   bool
+	prune  bool
+	space  bool // the namespace that CreateNamespace=true makes
+	result *ResourceResult
+}
+
+func (t *task) stage() stage { return stage{slices.Index(phases, t.phase), t.wave} }
+
+func (t *task) pending() bool {
+	return t.result == nil || t.result.Status == "" && t.result.HookPhase == ""
+}
+
+func (t *task) running() bool { return t.result != nil && t.result.HookPhase == Running }
+
+func (t *task) failed() bool {
+	return t.result != nil && (t.result.HookPhase == Failed || t.result.HookPhase == Errored)
+}
+
+func (t *task) completed() bool { return t.result != nil && t.result.HookPhase.Completed() }
+
+func (t *task) title() string { return t.key.Group + "/" + t.key.Kind + "/" + t.key.Name }
+
+// resultKey tells results apart: a hook of two phases has two.
+type resultKey struct {
+	key   manifest.Key
+	phase string
+}
+
+func (r ResourceResult) id() resultKey {
+	return resultKey{manifest.Key{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}, r.SyncPhase}
+}
+
+// plan makes the tasks of an operation of what was compared.
+func (n *syncer) plan() {
+	hooked := n.hooksRun()
+	for i := range n.Comparison.Pairs {
+		p := &n.Comparison.Pairs[i]
+		switch {
+		case p.Hook:
+			if hooked && p.Target != nil {
+				n.planHook(p)
+			}
+		case n.chosen(p):
+			n.tasks = append(n.tasks, n.planResource(p))
+		}
+	}
+	if t := n.planNamespace(); t != nil {
+		n.tasks = append(n.tasks, t)
+	}
+	for _, t := range n.tasks {
+		t.result = n.results[resultKey{t.key, t.phase}]
+	}
+	reverse(n.tasks, n.options)
+	order(n.tasks)
+}
+
+// hooksRun: hooks do not run in a selective sync, nor under the apply strategy
+// (https://argo-cd.readthedocs.io/en/stable/user-guide/selective_sync/).
+func (n *syncer) hooksRun() bool {
+	return len(n.sync.Resources) == 0 && (n.sync.SyncStrategy == nil || n.sync.SyncStrategy.Apply == nil)
+}
+
+// chosen reports whether a resource takes part.
+func (n *syncer) chosen(p *Pair) bool {
+	if len(n.sync.Resources) > 0 {
+		return Selected(n.sync.Resources, p.Key)
+	}
+	if v, _ := setting(n.options, "ApplyOutOfSyncOnly"); v == "true" && p.Status == Synced {
+		return n.results[resultKey{p.Key, Sync}] != nil
+	}
+	return true
+}
+
+// Selected reports whether a selection names a resource. A namespace that is not told is any; what is excluded is out, and
+// where all entries exclude, the rest is in.
+func Selected(list []Chosen, k manifest.Key) bool {
+	included, only := false, true
+	for _, c := range list {
+		hit := glob(c.Group, k.Group) && glob(c.Kind, k.Kind) && glob(c.Name, k.Name) && (c.Namespace == "" || glob(c.Namespace, k.Namespace))
+		switch {
+		case c.Exclude && hit:
+			return false
+		case !c.Exclude:
+			only = false
+			included = included || hit
+		}
+	}
+	return included || only
+}
+
+func (n *syncer) planResource(p *Pair) *task {
+	t := &task{key: p.Key, kind: p.Kind, target: p.Target, live: p.Live, phase: Sync, wave: p.Wave, prune: p.Prune}
+	if v, _ := setting(n.options, "RespectIgnoreDifferences"); v == "true" && p.Merged != nil {
+		t.target = p.Merged
+	}
+	return t
+}
+
+func (n *syncer) planHook(p *Pair) {
+	for _, phase := range Hooks(p.Target) {
+		if !slices.Contains(phases, phase) {
+			continue
+		}
+		target := p.Target.Copy()
+		if target.Name() == "" {
+			target.Set(target.GenerateName()+n.suffix(phase), "metadata", "name")
+			if n.Tracking.App != "" {
+				n.Tracking.Mark(target, n.App.Spec.Destination.Namespace)
+			}
+		}
+		t := &task{key: target.Key(), kind: p.Kind, target: target, phase: phase, wave: p.Wave, hook: true}
+		if t.live = n.hooks[t.key]; t.live == nil && p.Target.Name() != "" {
+			t.live = p.Live
+		}
+		n.tasks = append(n.tasks, t)
+	}
+}
+
+// suffix is what a hook without a name is called by: the revision, the phase and the operation's start.
+func (n *syncer) suffix(phase string) string {
+	revision := ""
+	if r := n.state.SyncResult; r != nil {
+		if revision = r.Revision; revision == "" && len(r.Revisions) > 0 {
+			revision = r.Revisions[0]
+		}
+	}
+	if len(revision) >= 8 {
+		revision = revision[:7]
+	}
+	return strings.ToLower(fmt.Sprintf("%s-%s-%d", revision, phase, n.state.StartedAt.UTC().Unix()))
+}
+
+// CreatesNamespace is the namespace that an operation makes where it is missing, or gives its managedNamespaceMetadata; ""
+// for none (https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/, "Create Namespace").
+func CreatesNamespace(app Application, op Operation) string {
+	v, _ := setting(app.SyncOptions(op.Sync), "CreateNamespace")
+	if v != "true" {
+		return ""
+	}
+	return app.Spec.Destination.Namespace
+}
+
+func (n *syncer) planNamespace() *task {
+	name := CreatesNamespace(n.App, n.Operation)
+	if name == "" {
+		return nil
+	}
+	key := manifest.Key{Kind: "Namespace", Name: name}
+	for _, t := range n.tasks {
+		if t.key == key {
+			return nil // the sources hold it
+		}
+	}
+	var meta *NamespaceMeta
+	if p := n.App.Spec.SyncPolicy; p != nil {
+		meta = p.ManagedNamespaceMetadata
+	}
+	if n.Namespace != nil && meta == nil && n.results[resultKey{key, PreSync}] == nil {
+		return nil
+	}
+	o := manifest.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}
+	if meta != nil {
+		for k, v := range meta.Labels {
+			o.SetLabel(k, v)
+		}
+		for k, v := range meta.Annotations {
+			o.SetAnnotation(k, v)
+		}
+		if _, ok := setting(words(o.Annotation(AnnotationSyncOptions)), "ServerSideApply"); !ok {
+			o.SetAnnotation(AnnotationSyncOptions, strings.Trim(o.Annotation(AnnotationSyncOptions)+",ServerSideApply=true", ","))
+		}
+	}
+	return &task{key: key, kind: o.Kind(), target: o, live: n.Namespace, phase: PreSync, space: true}
+}
