@@ -50,6 +50,7 @@ var house = []string{
 	"internal/flow/application",
 	"internal/flow/analysis",
 	"internal/flow/rollout",
+	"internal/flow/experiment",
 	"internal/dialect/argo/lua",
 	"internal/engine/intake",
 	"internal/engine/dispatch",

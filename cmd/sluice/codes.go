@@ -33,6 +33,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/traffic"
 	"github.com/sluice-delivery/sluice/internal/edge/tree"
 	"github.com/sluice-delivery/sluice/internal/edge/workspace"
+	"github.com/sluice-delivery/sluice/internal/engine/advance"
 	"github.com/sluice-delivery/sluice/internal/engine/intake"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
@@ -48,7 +49,7 @@ func allDocs() []fault.Doc {
 		docs, yamlx.Docs, config.Docs, expr.Docs, pattern.Docs, variable.Docs, keyword.Docs, gitlab.Docs,
 		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
-		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs,
+		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs, advance.Docs,
 		sandbox.Docs, cluster.Docs, source.Docs,
 	} {
 		out = append(out, some...)

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/sluice-delivery/sluice/internal/flow/analysis"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 	"github.com/sluice-delivery/sluice/internal/flow/rollout"
 )
@@ -23,7 +24,7 @@ type Reader interface {
 	List(ctx context.Context, kind manifest.Kind, namespace, selector string) ([]manifest.Object, error)
 }
 
-// Writer writes.
+// Writer writes. Create of a policy/v1 Eviction evicts the pod that has its name.
 type Writer interface {
 	Create(ctx context.Context, o manifest.Object, w manifest.Writing) (manifest.Object, error)
 	Update(ctx context.Context, o manifest.Object, sub string, w manifest.Writing) (manifest.Object, error)
@@ -37,11 +38,17 @@ type Router interface {
 	Route(ctx context.Context, r rollout.Rollout, t rollout.Traffic) error
 	// Verified tells whether the weights are in force; nil where that cannot be known.
 	Verified(ctx context.Context, r rollout.Rollout, t rollout.Traffic) (*bool, error)
+	// Check tells which objects that trafficRouting names are missing ("Ingress web"), and what in it is not supported.
+	Check(ctx context.Context, r rollout.Rollout) (missing []string, refused fault.Faults, err error)
+	// Release undoes what was done to objects that the rollout names no more.
+	Release(ctx context.Context, r rollout.Rollout) error
 }
 
-// Probe takes measurements of one kind of provider.
+// Probe takes measurements.
 type Probe interface {
-	// Measure begins a reading, or goes on with one that has not ended (its Phase is Running). The answer's Phase is decided
-	// by the metric's conditions (analysis.Assess) where it has a value.
-	Measure(ctx context.Context, run analysis.Run, r analysis.Reading, begun analysis.Measurement) (analysis.Measurement, error)
+	// Measure begins a reading, or goes on with or ends one that has not ended (its Phase is Running). What went wrong is a
+	// measurement too, with the phase Error.
+	Measure(ctx context.Context, run analysis.Run, r analysis.Reading, begun analysis.Measurement) analysis.Taken
+	// Sweep removes what the oldest measurements of a metric left behind, beyond keep.
+	Sweep(ctx context.Context, run analysis.Run, metric string, keep int) error
 }
