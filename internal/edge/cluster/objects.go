@@ -79,9 +79,14 @@ func (c *Cluster) list(ctx context.Context, kind manifest.Kind, namespace, selec
 	}
 }
 
-// Create makes a new object and gives what the cluster then holds. With generateName the cluster names it.
+// Create makes a new object and gives what the cluster then holds. With generateName the cluster names it. A policy/v1
+// Eviction evicts the pod of its name.
 func (c *Cluster) Create(ctx context.Context, o manifest.Object, w manifest.Writing) (manifest.Object, error) {
-	r, err := c.aim(ctx, http.MethodPost, o.Kind(), o.Namespace(), "", "")
+	kind, name, sub := o.Kind(), "", ""
+	if kind.Group == "policy" && kind.Kind == "Eviction" {
+		kind, name, sub = manifest.Kind{Version: "v1", Kind: "Pod"}, o.Name(), "eviction"
+	}
+	r, err := c.aim(ctx, http.MethodPost, kind, o.Namespace(), name, sub)
 	if err != nil {
 		return nil, err
 	}
