@@ -111,6 +111,11 @@ func (s *streams) local(ctx context.Context, r *runFlags, pl *pipeline, p *plan.
 	viewErr := l.view.Close(masked(l.mask, summary))
 	now := time.Now()
 	l.rec.Status, l.rec.Finished = status, &now
+	if d, ok := pl.dialect.(*githubDialect); ok {
+		for _, u := range d.sources().Used() {
+			l.rec.Sources = append(l.rec.Sources, store.Source(u))
+		}
+	}
 	if err := errors.Join(driveErr, l.failed, l.record.Put(l.rec), l.record.Close(), viewErr); err != nil {
 		return err
 	}

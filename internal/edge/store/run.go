@@ -48,6 +48,16 @@ type Record struct {
 	Started  time.Time  `json:"started"`
 	Finished *time.Time `json:"finished,omitempty"`
 	Owner    string     `json:"owner"` // of the process that runs it, as executor.Owner names it
+	Sources  []Source   `json:"sources,omitempty"`
+}
+
+// Source is what a run took from another repository, and what its ref came to: a commit, a digest of the files, or both.
+type Source struct {
+	Repository string `json:"repository"`
+	Ref        string `json:"ref"`
+	Commit     string `json:"commit,omitempty"`
+	Digest     string `json:"digest,omitempty"`
+	From       string `json:"from"` // for a person
 }
 
 // Run is the folder of one run.
