@@ -193,3 +193,11 @@ func same(a, b any) bool {
 	y, err := json.Marshal(b)
 	return err == nil && string(x) == string(y)
 }
+
+func jsonOf(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return []byte("?") // a value that JSON cannot say
+	}
+	return data
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluice-delivery/sluice/internal/flow/application/diff"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
 
@@ -141,7 +142,7 @@ func (n *deletion) hooks(kind, finalizer string) {
 		case "", "Healthy":
 		case "Degraded", "Unknown":
 			n.refuse("%s hook %s/%s/%s failed: %s", kind, p.Key.Group, p.Key.Kind, p.Key.Name, h.Message)
-			if p.Target != nil && !same(lastSpec(live), lastSpec(target)) {
+			if changed(target, live) {
 				n.out.Actions = append(n.out.Actions, Remove{Key: p.Key, Kind: p.Kind, UID: live.UID(), Propagation: "Background", Why: "hook"})
 			}
 			return
@@ -166,15 +167,9 @@ func (n *deletion) since() time.Time {
 	return at
 }
 
-// lastSpec is what an object was applied as, as far as a hook's change is told by it: the spec that kubectl's annotation
-// holds, else nothing.
-func lastSpec(o manifest.Object) any {
-	if text := o.Annotation(AnnotationLastApplied); text != "" {
-		if before, err := manifest.Parse([]byte(text)); err == nil {
-			return before["spec"]
-		}
-	}
-	return o["spec"]
+// changed reports whether the sources want another hook than the one that is there: then it is made anew.
+func changed(target, live manifest.Object) bool {
+	return diff.Objects(diff.Input{Target: target, Live: live, Manager: SyncManager}, diff.Rules{}).Counts()
 }
 
 // clean deletes the hooks of a stage as their policies say; hooks that shall be gone before they are made again go too
