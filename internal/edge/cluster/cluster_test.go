@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	restclient "k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
 	"github.com/sluice-delivery/sluice/internal/edge/cluster"
 	"github.com/sluice-delivery/sluice/internal/edge/cluster/kubetest"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -316,4 +319,10 @@ func TestWhoMayNotAndWhoDoesNotAnswerHaveTheirExitCodes(t *testing.T) {
 	if _, err := cluster.Open(k.Kubeconfig, "other"); err == nil || !strings.Contains(err.Error(), `"other"`) {
 		t.Errorf("a context that is not there: %v", err)
 	}
+}
+
+// rest is the admin's connection.
+func rest(t *testing.T, k *kubetest.Kube) *restclient.Config {
+	t.Helper()
+	return must[*restclient.Config](t)(clientcmd.BuildConfigFromFlags("", k.Kubeconfig))
 }
