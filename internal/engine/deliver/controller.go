@@ -1,0 +1,375 @@
+package deliver
+
+import (
+	"context"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/engine/loop"
+	"github.com/sluice-delivery/sluice/internal/flow/application"
+	"github.com/sluice-delivery/sluice/internal/flow/manifest"
+)
+
+// Defaults of a Controller, those of Argo CD (documentation page "argocd-cm.yaml example").
+const (
+	DefaultNamespace = "argocd"
+	DefaultInterval  = 3 * time.Minute
+	DefaultJitter    = time.Minute
+	DefaultWorkers   = 4
+)
+
+// Controller reconciles Applications. Home, Clusters, Sources and Assess must be set; the zero value of the rest works.
+type Controller struct {
+	// Home holds the Applications, the projects and the Secrets that name clusters.
+	Home Cluster
+	// Clusters finds destinations.
+	Clusters Clusters
+	// Sources renders what is desired.
+	Sources Sources
+	// Assess gives what assesses the health of objects, those given and others; Status "" means that a kind has none.
+	Assess func(ctx context.Context, objects []manifest.Object) (func(manifest.Object) application.Health, error)
+	// Settings are the rules of all applications.
+	Settings application.Settings
+	// Method is how resources are tracked: annotation (the default), label, annotation+label.
+	Method string
+	// Label is the tracking label's name, app.kubernetes.io/instance unless told.
+	Label string
+	// Installation is the id that keeps two installations apart that share a cluster.
+	Installation string
+	// Namespace holds the projects, the clusters' Secrets and Applications; DefaultNamespace unless told.
+	Namespace string
+	// Namespaces are globs of further namespaces whose Applications are reconciled.
+	Namespaces []string
+	// Interval is how often each Application is compared though nothing told of a change; negative for never. Jitter is
+	// the most that is added at random.
+	Interval, Jitter time.Duration
+	// SelfHeal is the wait between two self-healing syncs of the same revision.
+	SelfHeal application.SelfHeal
+	// WaveDelay is the pause between the waves of a sync: zero for Argo CD's 2 s, less for none.
+	WaveDelay time.Duration
+	// ServerSideDiff compares by dry runs in the cluster where an application does not say otherwise.
+	ServerSideDiff bool
+	// SyncTimeout ends an operation that takes longer; zero for never.
+	SyncTimeout time.Duration
+	// Workers is how many Applications are worked on at once.
+	Workers int
+	// Clock is the time.
+	Clock Clock
+	// Tell is told what happens, from several goroutines; it may be nil.
+	Tell func(Told)
+	// Journal keeps what drifted, before it is reverted; it may be nil.
+	Journal func(Drift)
+	// Failed is told of what could not be done and is tried again; it may be nil.
+	Failed func(namespace, name string, err error)
+
+	queue       *loop.Loop[name]
+	subresource atomic.Bool
+
+	mu       sync.Mutex
+	apps     map[name]*entry
+	projects map[string]manifest.Object
+	watched  map[State]bool
+	catalogs map[Cluster]*catalog
+
+	followers sync.WaitGroup
+}
+
+// name names an Application.
+type name struct{ namespace, name string }
+
+// entry is what the controller holds of one Application. Only the worker that has the Application reads or writes what
+// stands below the line.
+type entry struct {
+	object manifest.Object
+	asked  level
+	hard   bool
+	cancel context.CancelFunc // of the step that is at work; nil where none is
+
+	running   *running
+	undone    []application.Answer // of the last step of a deletion
+	predicted map[manifest.Key]prediction
+	written   map[manifest.Key]written
+	due       time.Time // the next comparison by the clock
+	drift     map[manifest.Key]string
+}
+
+// level is how much of a comparison is asked for, in rising order.
+type level int
+
+const (
+	nothing level = iota
+	recent        // with the revision that was resolved last
+	latest        // with what the target revision means now
+	forced        // and whatever was asked a moment ago
+)
+
+func (c *Controller) defaults() {
+	c.Namespace = orText(c.Namespace, DefaultNamespace)
+	c.Label = orText(c.Label, "app.kubernetes.io/instance")
+	c.Method = orText(c.Method, "annotation")
+	if c.Interval == 0 {
+		c.Interval, c.Jitter = DefaultInterval, orSpan(c.Jitter, DefaultJitter)
+	}
+	if c.Workers < 1 {
+		c.Workers = DefaultWorkers
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+}
+
+func orText(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func orSpan(d, other time.Duration) time.Duration {
+	if d == 0 {
+		return other
+	}
+	return d
+}
+
+// now is the time as statuses hold it: whole seconds of UTC.
+func (c *Controller) now() time.Time { return c.Clock().UTC().Truncate(time.Second) }
+
+// Prepare makes the controller ready to be told of changes before Run; Run calls it where nobody did.
+func (c *Controller) Prepare() {
+	if c.queue != nil {
+		return
+	}
+	c.defaults()
+	c.queue = loop.New[name]()
+	c.apps = map[name]*entry{}
+	c.projects = map[string]manifest.Object{}
+	c.watched = map[State]bool{}
+	c.catalogs = map[Cluster]*catalog{}
+	c.queue.Failed = func(key name, err error, _ int, _ time.Duration) {
+		if c.Failed != nil {
+			c.Failed(key.namespace, key.name, err)
+		}
+	}
+}
+
+// Run reconciles until ctx ends, then waits for what is at work and returns ctx's cause.
+func (c *Controller) Run(ctx context.Context) error {
+	c.Prepare()
+	ctx, stop := context.WithCancelCause(ctx)
+	var group sync.WaitGroup
+	defer func() {
+		stop(nil)
+		group.Wait()
+		c.followers.Wait()
+	}()
+	group.Go(func() {
+		stop(c.Home.Watch(ctx, projectKind, c.Namespace, "", c.projectChanged))
+	})
+	space := c.Namespace
+	if len(c.Namespaces) > 0 {
+		space = ""
+	}
+	group.Go(func() {
+		stop(c.Home.Watch(ctx, applicationKind, space, "", c.applicationChanged))
+	})
+	return c.queue.Run(ctx, c.Workers, c.handle)
+}
+
+// mine reports whether an Application is this controller's to reconcile.
+func (c *Controller) mine(o manifest.Object) bool {
+	if skip, err := strconv.ParseBool(o.Annotation("argocd.argoproj.io/skip-reconcile")); err == nil && skip {
+		return false
+	}
+	return c.allowed(o.Namespace())
+}
+
+func (c *Controller) allowed(namespace string) bool {
+	return namespace == c.Namespace || slices.ContainsFunc(c.Namespaces, func(g string) bool {
+		ok, err := path.Match(g, namespace)
+		return err == nil && ok
+	})
+}
+
+func (c *Controller) applicationChanged(ch manifest.Change) {
+	o := ch.Object
+	key := name{o.Namespace(), o.Name()}
+	if ch.Type == manifest.Bookmark || !c.allowed(key.namespace) {
+		return
+	}
+	if ch.Type == manifest.Deleted {
+		c.mu.Lock()
+		if e := c.apps[key]; e != nil {
+			if e.cancel != nil {
+				e.cancel()
+			}
+			if e.object.UID() == o.UID() {
+				delete(c.apps, key)
+				for state := range c.watched {
+					if r, ok := state.(interface{ Release(app string) }); ok {
+						defer r.Release(c.instance(o))
+					}
+				}
+			}
+		}
+		c.mu.Unlock()
+		return
+	}
+	c.remember(o)
+	c.queue.Add(key)
+}
+
+// remember keeps an Application as it was last seen; an older one than is held is passed over.
+func (c *Controller) remember(o manifest.Object) {
+	key := name{o.Namespace(), o.Name()}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.apps[key]
+	if e == nil {
+		e = &entry{}
+		c.apps[key] = e
+	}
+	if e.object != nil && e.object.UID() == o.UID() && older(o.Revision(), e.object.Revision()) {
+		return
+	}
+	if e.object != nil && e.object.UID() != o.UID() {
+		e = &entry{} // the worker that has the old one keeps it to itself
+		c.apps[key] = e
+	}
+	if e.object != nil && turnedOn(e.object, o) {
+		e.asked = max(e.asked, latest)
+	}
+	e.object = o
+	if o.Text("status", "operationState", "phase") == string(application.Terminating) && e.cancel != nil {
+		e.cancel()
+	}
+}
+
+// older compares two resourceVersions, which are numbers that grow (Kubernetes API concepts, since 1.35).
+func older(a, b string) bool {
+	x, err1 := strconv.ParseUint(a, 10, 64)
+	y, err2 := strconv.ParseUint(b, 10, 64)
+	return err1 == nil && err2 == nil && x < y
+}
+
+// turnedOn reports whether automatic syncs or self-healing came to be wanted.
+func turnedOn(was, is manifest.Object) bool {
+	a, b := automated(was), automated(is)
+	return b != nil && (a == nil || b.SelfHeal && !a.SelfHeal)
+}
+
+func automated(o manifest.Object) *application.Automated {
+	m := o.Sub("spec", "syncPolicy", "automated")
+	if m == nil {
+		return nil
+	}
+	var a application.Automated
+	if m.Into(&a) != nil || a.Enabled != nil && !*a.Enabled {
+		return nil
+	}
+	return &a
+}
+
+// projectChanged keeps projects and looks again at what refers to one.
+func (c *Controller) projectChanged(ch manifest.Change) {
+	if ch.Type == manifest.Bookmark {
+		return
+	}
+	o := ch.Object
+	c.mu.Lock()
+	was := c.projects[o.Name()]
+	if ch.Type == manifest.Deleted {
+		delete(c.projects, o.Name())
+	} else {
+		c.projects[o.Name()] = o
+	}
+	var keys []name
+	if was == nil || ch.Type == manifest.Deleted || was.Int(0, "metadata", "generation") != o.Int(0, "metadata", "generation") || o.Deleting() {
+		for key, e := range c.apps {
+			if orText(e.object.Text("spec", "project"), "default") == o.Name() {
+				e.asked = max(e.asked, recent)
+				keys = append(keys, key)
+			}
+		}
+	}
+	c.mu.Unlock()
+	for _, key := range keys {
+		c.queue.Add(key)
+	}
+}
+
+// Ask asks for a comparison of one Application with what its sources hold now, at once.
+func (c *Controller) Ask(namespace, appName string) { c.ask(name{namespace, appName}, latest, 0) }
+
+// Moved asks for a comparison of every Application that has a source for which the function is true: a repository moved on.
+func (c *Controller) Moved(is func(application.Source) bool) {
+	c.mu.Lock()
+	var keys []name
+	for key, e := range c.apps {
+		app, err := Decode(e.object)
+		if err == nil && slices.ContainsFunc(app.Spec.All(), is) {
+			keys = append(keys, key)
+		}
+	}
+	c.mu.Unlock()
+	for _, key := range keys {
+		c.ask(key, latest, 0)
+	}
+}
+
+func (c *Controller) ask(key name, l level, after time.Duration) {
+	c.mu.Lock()
+	e := c.apps[key]
+	if e != nil && after == 0 {
+		e.asked = max(e.asked, l)
+	}
+	c.mu.Unlock()
+	if e != nil {
+		c.queue.AddAfter(key, after)
+	}
+}
+
+// follow watches the live objects of a cluster, once for each.
+func (c *Controller) follow(ctx context.Context, s State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s == nil || c.watched[s] {
+		return
+	}
+	c.watched[s] = true
+	c.followers.Go(func() {
+		_ = s.Changed(ctx, func(app string, _ manifest.Object) { c.liveChanged(app) })
+	})
+}
+
+// settle is how long live changes are gathered before they are looked at.
+const settle = 100 * time.Millisecond
+
+func (c *Controller) liveChanged(instance string) {
+	key := c.named(instance)
+	c.mu.Lock()
+	e := c.apps[key]
+	if e != nil {
+		e.asked = max(e.asked, recent)
+	}
+	c.mu.Unlock()
+	if e != nil {
+		c.queue.AddAfter(key, settle)
+	}
+}
+
+// interval is the wait until the next comparison by the clock; zero for never.
+func (c *Controller) interval() time.Duration {
+	if c.Interval < 0 {
+		return 0
+	}
+	if c.Jitter <= 0 {
+		return c.Interval
+	}
+	return c.Interval + rand.N(c.Jitter)
+}
