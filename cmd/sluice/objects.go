@@ -27,12 +27,13 @@ func readObjects(name string, data []byte) ([]manifest.Object, error) {
 	var out []manifest.Object
 	var list fault.List
 	for _, d := range documents(data) {
-		o, f := readObject(name, d)
+		place := fault.Place{File: name, Line: d.line + blank(d.text)}
+		o, f := readObject(place, d)
 		switch {
 		case f != nil:
 			list.Add(f)
 		case o != nil:
-			some, f := unfold(o, fault.Place{File: name, Line: d.line})
+			some, f := unfold(o, place)
 			list.Add(f)
 			out = append(out, some...)
 		}
@@ -77,21 +78,19 @@ func documents(data []byte) []document {
 // atLine is how the reader of YAML says where a mistake is.
 var atLine = lazy.Pattern(`^(?:error converting YAML to JSON: )?(?:yaml: )?(?:unmarshal errors:\s*)?(?:line (\d+): )?((?s:.*))$`)
 
-// readObject reads a document; nil where it is empty.
-func readObject(name string, d document) (manifest.Object, *fault.Fault) {
-	place := fault.Place{File: name, Line: d.line}
+// readObject reads a document whose first words are at place; nil where it is empty.
+func readObject(place fault.Place, d document) (manifest.Object, *fault.Fault) {
 	data, err := yaml.YAMLToJSON(d.text)
 	if err != nil {
 		m := atLine.FindStringSubmatch(err.Error())
 		if n, err := strconv.Atoi(m[1]); err == nil {
-			place.Line += n - 1
+			place.Line = d.line + n - 1
 		}
 		return nil, fault.At(codeObjects, place, "this is no YAML: %s", strings.TrimSpace(m[2]))
 	}
 	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
 		return nil, nil
 	}
-	place.Line += blank(d.text)
 	o, err := manifest.Parse(data)
 	switch {
 	case err != nil:

@@ -10,7 +10,7 @@ import (
 
 // most is how many values a script may return, and how deep.
 const (
-	most    = 1 << 20
+	most    = 1 << 18
 	deepest = 1000
 )
 
