@@ -142,7 +142,7 @@ func outline(o manifest.Object) manifest.Object {
 	}
 	notes := map[string]any{}
 	for name, v := range o.Annotations() {
-		if len(name)+len(v) < 500 { // marks are short; last-applied-configuration is not wanted
+		if len(name)+len(v) < 1000 { // marks are short; last-applied-configuration is not wanted
 			notes[name] = v
 		}
 	}
