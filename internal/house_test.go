@@ -52,6 +52,7 @@ var house = []string{
 	"internal/flow/rollout",
 	"internal/flow/experiment",
 	"internal/dialect/argo/lua",
+	"internal/dialect/argo",
 	"internal/engine/intake",
 	"internal/engine/dispatch",
 	"internal/engine/agent",
