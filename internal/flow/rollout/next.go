@@ -75,9 +75,9 @@ type pass struct {
 	fresh, stable *set   // the wanted version's and the stable one's; the same once promoted
 	runs          runs
 	experiments   experiments
+	services      map[string]*service
 	pauses        pauses
 	actions       []Action
-	events        []Action
 	notes         map[string]string
 	spec          manifest.Object
 	after         time.Duration

@@ -10,12 +10,20 @@ type service struct {
 
 // service is a Service by name; nil without a name or where it is not there.
 func (p *pass) service(name string) *service {
+	if s, known := p.services[name]; known {
+		return s
+	}
 	o, ok := p.w.Services[name]
 	if name == "" || !ok {
 		return nil
 	}
 	_, picks := o.At("spec", "selector", HashLabel)
-	return &service{name, o.Text("spec", "selector", HashLabel), picks, o.Annotation(ManagedAnnotation)}
+	s := &service{name, o.Text("spec", "selector", HashLabel), picks, o.Annotation(ManagedAnnotation)}
+	if p.services == nil {
+		p.services = map[string]*service{}
+	}
+	p.services[name] = s
+	return s
 }
 
 // point makes a Service pick the pods of a hash.
@@ -49,7 +57,8 @@ func (p *pass) canaryServices() {
 		p.follow(canary, p.fresh, true)
 	}
 	p.follow(c.StableService, p.stable, false)
-	if p.aborted() && !p.r.Spec.routed() {
+	if p.aborted() && p.returning() == 0 {
+		// Also before the router takes the weight back, so that the bad version gets nothing from now on.
 		p.follow(c.CanaryService, p.stable, false)
 		return
 	}

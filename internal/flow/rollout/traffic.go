@@ -107,11 +107,7 @@ func (p *pass) canaryWeight(t *Traffic) (weight int32, extra []Destination, rout
 	case p.r.promoted():
 		return 0, nil, false
 	case p.aborted():
-		weight = p.returning()
-		if weight == 0 {
-			p.follow(p.r.Spec.Strategy.Canary.CanaryService, p.stable, true)
-		}
-		return weight, nil, false
+		return p.returning(), nil, false
 	case p.fresh.available == 0:
 		return 0, p.experimentWeights(), false
 	case p.r.Status.PromoteFull:

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metavalidation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/labels"
@@ -102,6 +103,11 @@ func (v *validation) template(s Spec, selector labels.Selector, path *field.Path
 			v.add(field.Required(at.Child("name"), ""))
 		case seen[c.Name]:
 			v.add(field.Duplicate(at.Child("name"), c.Name))
+		}
+		for _, msg := range content.IsDNS1123Label(c.Name) {
+			if c.Name != "" {
+				v.invalid(at.Child("name"), c.Name, "%s", msg)
+			}
 		}
 		seen[c.Name] = true
 		if c.Image == "" {

@@ -18,8 +18,8 @@ func validate(w World, r Rollout) string {
 	if errs := Validate(r); len(errs) > 0 {
 		return errs[0].Error()
 	}
-	if len(w.Refused) > 0 {
-		return w.Refused[0].Message
+	if refused := append(slices.Clone(w.Refused), Unsupported(r)...); len(refused) > 0 {
+		return refused[0].Message
 	}
 	for _, check := range []func(World, Rollout) *field.Error{servicesWrong, templatesWrong, routersWrong} {
 		if err := check(w, r); err != nil {
