@@ -32,6 +32,7 @@ const (
 type source struct {
 	read  func(path string) (string, bool)
 	globs []string // folders that stand for many kinds, by name
+	match func(glob, folder string) bool
 	merge func(key string) bool
 }
 
@@ -54,7 +55,7 @@ func Shipped() *Scripts { return &Scripts{sources: []source{shipped()}, seen: ma
 // shipped reads Argo CD's scripts as they are asked for.
 var shipped = sync.OnceValue(func() source {
 	files := resource_customizations.Embedded
-	s := source{read: func(p string) (string, bool) {
+	s := source{match: underscores, read: func(p string) (string, bool) {
 		data, err := files.ReadFile(p)
 		return string(data), err == nil
 	}}
@@ -139,7 +140,7 @@ func readScript(folder fs.FS, p string) (string, error) {
 
 // over puts texts by path before what s has.
 func (s *Scripts) over(texts map[string]string, merge func(key string) bool) *Scripts {
-	top := source{merge: merge, read: func(p string) (string, bool) {
+	top := source{merge: merge, match: underscores, read: func(p string) (string, bool) {
 		text, ok := texts[p]
 		return text, ok
 	}}
@@ -187,11 +188,16 @@ func (s source) health(folder string) (string, bool) {
 		return text, true
 	}
 	for _, g := range s.globs {
-		if doublestar.MatchUnvalidated(strings.ReplaceAll(g, "_", "*"), folder) {
+		if s.match(g, folder) {
 			return s.read(g + "/" + healthFile)
 		}
 	}
 	return "", false
+}
+
+// underscores matches the name of a folder in which _ stands for any text without a slash.
+func underscores(glob, folder string) bool {
+	return doublestar.MatchUnvalidated(strings.ReplaceAll(glob, "_", "*"), folder)
 }
 
 // discovery are the scripts that say which actions an object of a kind has.
