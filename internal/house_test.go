@@ -50,6 +50,7 @@ var house = []string{
 	"internal/flow/application",
 	"internal/flow/analysis",
 	"internal/flow/rollout",
+	"internal/flow/workload",
 	"internal/flow/experiment",
 	"internal/dialect/argo/lua",
 	"internal/dialect/argo",
