@@ -34,6 +34,9 @@ func (o Options) canon(in manifest.Object, s *shape) map[string]any {
 			delete(meta, name)
 		}
 		obj.Drop("metadata", "annotations", lastApplied)
+		if len(obj.Sub("metadata", "annotations")) == 0 {
+			obj.Drop("metadata", "annotations")
+		}
 	}
 	o.adjust(obj)
 	return out

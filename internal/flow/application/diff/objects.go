@@ -32,6 +32,7 @@ func Objects(in Input, rules Rules) Output {
 	c := comparison{in: in, side: one, last: in.last(target, fields, one.shape)}
 	out := c.compare(leaveOut(wantedSide, wantedHits), leaveOut(live, liveHits))
 	if hits := append(liveHits, wantedHits...); len(hits) > 0 {
+		out.Wanted, out.Found = whole(out.Wanted), whole(out.Found)
 		all := c.compare(wantedSide, live)
 		out.Differences = explain(out.Differences, all.Differences, hits)
 		out.Merged = in.merged(rules, one.shape)
@@ -71,17 +72,20 @@ type comparison struct {
 func (c comparison) compare(wanted, live map[string]any) Output {
 	if c.in.Predicted == nil {
 		wanted = merge(wanted, live, c.last, field{shape: c.side.shape}).(map[string]any)
-	} else {
-		wanted = tidy(wanted).(map[string]any)
 	}
 	sides := mask(c.side.secret, c.side.options.MaskedAnnotations, live, wanted)
 	var d walker
 	d.walk("", sides[1], sides[0], field{shape: c.side.shape})
-	found, ok := tidy(sides[0]).(map[string]any)
+	return Output{Wanted: sides[1], Found: sides[0], Differences: d.out}
+}
+
+// whole is a side without what is gone.
+func whole(o manifest.Object) manifest.Object {
+	out, ok := tidy(map[string]any(o)).(map[string]any)
 	if !ok {
-		found = nil
+		return o
 	}
-	return Output{Wanted: sides[1], Found: found, Differences: d.out}
+	return out
 }
 
 // last is what was applied before: what our own server-side applies own, else what kubectl's annotation says, else the

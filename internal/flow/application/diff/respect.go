@@ -9,10 +9,11 @@ import (
 // merged is Target with the fields that the rules ignore as live has them, so that a sync does not touch them
 // (https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/, "Respect ignore differences configs").
 func (in Input) merged(rules Rules, s *shape) manifest.Object {
-	out := in.Target.Copy()
-	if isSecret(out) {
-		binaryData(out)
+	if isSecret(in.Target) {
+		in.Target = in.Target.Copy()
+		binaryData(in.Target)
 	}
+	out := map[string]any(in.Target.Copy())
 	live := map[string]any(in.Live)
 	fields := entries(in.Live)
 	targetHits, _ := rules.hits(out, fields)
@@ -30,10 +31,10 @@ func (in Input) merged(rules Rules, s *shape) manifest.Object {
 	}
 	for _, h := range targetHits {
 		if !slices.ContainsFunc(set, func(p []string) bool { return overlaps(p, h.path) }) {
-			remove(map[string]any(out), h.path)
+			remove(out, h.path)
 		}
 	}
-	tidied, ok := tidy(map[string]any(out)).(map[string]any)
+	tidied, ok := tidy(out).(map[string]any)
 	if !ok {
 		return out
 	}

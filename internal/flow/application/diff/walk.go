@@ -33,7 +33,7 @@ func (d *walker) walk(path string, wanted, found any, f field) {
 	if f.zero && isZero(wanted) && isZero(found) {
 		return
 	}
-	d.out = append(d.out, Difference{Path: path, Wanted: wanted, Found: tidy(found)})
+	d.out = append(d.out, Difference{Path: path, Wanted: tidy(wanted), Found: tidy(found)})
 }
 
 func (d *walker) maps(path string, wanted, found map[string]any, s *shape) {
@@ -51,6 +51,7 @@ func (d *walker) maps(path string, wanted, found map[string]any, s *shape) {
 
 func (d *walker) lists(path string, wanted, found []any, f field) {
 	one := field{shape: f.shape.element()}
+	wanted, _ = present(wanted)
 	there, at := present(found)
 	if f.merge && len(f.keys) > 0 && keyed(wanted, f.keys) && keyed(there, f.keys) && !(f.order && shuffled(wanted, there, f.keys)) {
 		d.keyed(path, wanted, there, at, f.keys, one)
@@ -60,7 +61,7 @@ func (d *walker) lists(path string, wanted, found []any, f field) {
 		return
 	}
 	if len(wanted) != len(there) || f.merge {
-		d.out = append(d.out, Difference{Path: path, Wanted: wanted, Found: tidy(found)})
+		d.out = append(d.out, Difference{Path: path, Wanted: tidy(wanted), Found: tidy(found)})
 		return
 	}
 	for i := range wanted {
@@ -80,9 +81,14 @@ func (d *walker) keyed(path string, wanted, there []any, at []int, keys []string
 		}
 		d.walk(path+"/"+strconv.Itoa(at[i]), want, e, one)
 	}
-	for i, e := range wanted {
+	next := len(there) // what is new stands behind what is there
+	if len(at) > 0 {
+		next = max(next, at[len(at)-1]+1)
+	}
+	for _, e := range wanted {
 		if !seen[key(e, keys)] {
-			d.walk(path+"/"+strconv.Itoa(i), e, nil, one)
+			d.walk(path+"/"+strconv.Itoa(next), e, nil, one)
+			next++
 		}
 	}
 }
