@@ -78,21 +78,30 @@ func (c *Checker) Assess(ctx context.Context, objects []manifest.Object) ([]Asse
 	})
 }
 
-// Assessed is Assess as a function: what it is asked of objects that were not given is assessed by the built-in rules.
+// Assessed is Assess as a function, for objects of a moment: what was given is not assessed again, others, and those
+// given in another revision, are assessed when they are asked for, one by one. What cannot be assessed then is Unknown.
 func (c *Checker) Assessed(ctx context.Context, objects []manifest.Object) (func(manifest.Object) (health.Result, bool), error) {
 	all, err := c.Assess(ctx, objects)
 	if err != nil {
 		return nil, err
 	}
-	by := make(map[manifest.Key]Assessment, len(all))
+	type known struct {
+		revision string
+		Assessment
+	}
+	by := make(map[manifest.Key]known, len(all))
 	for n, o := range objects {
-		by[o.Key()] = all[n]
+		by[o.Key()] = known{o.Revision(), all[n]}
 	}
 	return func(o manifest.Object) (health.Result, bool) {
-		if a, ok := by[o.Key()]; ok {
-			return a.Result, a.Known
+		if k, ok := by[o.Key()]; ok && k.revision == o.Revision() {
+			return k.Result, k.Known
 		}
-		return health.Assess(o)
+		one, err := c.Assess(ctx, []manifest.Object{o})
+		if err != nil {
+			return health.Result{Status: health.Unknown, Message: message(err)}, true
+		}
+		return one[0].Result, one[0].Known
 	}, nil
 }
 

@@ -318,6 +318,15 @@ func TestAssessTakesTheStrongerRule(t *testing.T) {
 	if r, ok := look(object("apps/v1", "ReplicaSet")); !ok || r.Status != health.Healthy {
 		t.Error("what was not given is not assessed:", r, ok)
 	}
+	if r, ok := look(object("v1", "Broken")); !ok || r != want[6].Result {
+		t.Error("what was not given is not assessed by its script:", r, ok)
+	}
+	pod = pod.Copy()
+	pod.Set("2", "metadata", "resourceVersion")
+	pod.Set("Succeeded", "status", "phase")
+	if r, _ := look(pod); r.Status != health.Healthy {
+		t.Error("another revision is not assessed anew:", r)
+	}
 }
 
 // failing is a Run that breaks down whenever a request holds an object named bad.
