@@ -74,16 +74,15 @@ func Parse(data []byte) (Object, error) {
 
 // Decode reads JSON into v; where v takes any, whole numbers become int64 and others float64.
 func Decode(data []byte, v any) error {
+	if o, ok := v.(*Object); ok {
+		v = (*map[string]any)(o)
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	if err := d.Decode(v); err != nil {
 		return err
 	}
 	switch v := v.(type) {
-	case *Object:
-		for k, e := range *v {
-			(*v)[k] = numbers(e)
-		}
 	case *map[string]any:
 		for k, e := range *v {
 			(*v)[k] = numbers(e)
@@ -93,6 +92,9 @@ func Decode(data []byte, v any) error {
 	}
 	return nil
 }
+
+// UnmarshalJSON keeps whole numbers whole where an object is a field of something else, too.
+func (o *Object) UnmarshalJSON(data []byte) error { return Decode(data, o) }
 
 func numbers(v any) any {
 	switch v := v.(type) {
