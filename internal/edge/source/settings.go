@@ -125,7 +125,7 @@ func (s Settings) find(repoURL, project string) Repository {
 		known := Normal(r.URL)
 		switch {
 		case r.Prefix:
-			if strings.HasPrefix(want, known) && (pattern == nil || len(known) > len(Normal(pattern.URL))) {
+			if begins(want, known) && (pattern == nil || len(known) > len(Normal(pattern.URL))) {
 				pattern = &s.Repositories[i]
 			}
 		case known == want && (r.Project == "" || r.Project == project):
@@ -166,4 +166,38 @@ func (r Repository) same(o Repository) bool {
 		x.Password, x.Bearer, x.SSHKey, x.TLSCert, x.TLSKey = none, none, none, none, none
 	}
 	return r == o
+}
+
+// Known is the address of a repository that a Secret names, by its address or as @name or alias:name, as charts write it.
+func (c *Cache) Known(repository, project string) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name, named := strings.CutPrefix(repository, "@")
+	if !named {
+		name, named = strings.CutPrefix(repository, "alias:")
+	}
+	for _, r := range c.settings.Repositories {
+		switch {
+		case r.Project != "" && r.Project != project:
+		case named && r.Name == name && !r.Prefix:
+			return r.URL, true
+		case !named && !r.Prefix && Normal(r.URL) == Normal(repository), !named && r.Prefix && begins(Normal(repository), Normal(r.URL)):
+			return repository, true
+		}
+	}
+	return "", false
+}
+
+// begins reports whether an address in its normal form begins with another, on the very same host: https://host is not the
+// beginning of https://host.example.com or https://host@example.com.
+func begins(address, prefix string) bool {
+	return strings.HasPrefix(address, prefix) && hostOf(address) == hostOf(prefix)
+}
+
+func hostOf(normal string) string {
+	if _, rest, ok := strings.Cut(normal, "://"); ok {
+		normal = rest
+	}
+	host, _, _ := strings.Cut(normal, "/")
+	return host
 }

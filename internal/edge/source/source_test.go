@@ -157,6 +157,13 @@ func TestCredentialsStayHidden(t *testing.T) {
 		read(t, c, source.Want{RepoURL: url}, third, "app/cm.yaml")
 		c.Close()
 	}
+	// The password of a prefix is for its own host: another whose name goes on gets none.
+	leak := source.Open(source.Options{Dir: t.TempDir(), Now: func() time.Time { return now }})
+	defer leak.Close()
+	leak.Use(source.Settings{Repositories: []source.Repository{{URL: s.URL[:len(s.URL)-1], Prefix: true, Username: "me", Password: secret.New("Zq8-canary")}}})
+	if _, _, err := leak.Resolve(t.Context(), source.Want{RepoURL: url}); fault.CodeOf(err) != source.CodeDenied {
+		t.Errorf("the beginning of a host: %v", err)
+	}
 	inside := strings.Replace(url, "http://", "http://me:Zq8-canary@", 1)
 	read(t, c, source.Want{RepoURL: inside}, resolve(t, c, source.Want{RepoURL: inside}), "app/cm.yaml")
 	c.Use(source.Settings{Repositories: []source.Repository{{URL: url, Username: "me", Password: secret.New("Zq8-canary-wrong")}}})

@@ -168,7 +168,7 @@ func outside(name string) error {
 }
 
 func leaves(name, link string) error {
-	return fault.New(CodeOutside, "%q leaves the repository through the symbolic link %s", name, link).WithHint("make the link lead to a place inside")
+	return fault.At(CodeOutside, fault.Place{File: link}, "%q leaves the repository through the symbolic link %s", name, link).WithHint("make the link lead to a place inside")
 }
 
 // entries is the listing of a folder, read once.
