@@ -81,6 +81,7 @@ var house = []string{
 	"internal/edge/meter",
 	"internal/edge/sandbox",
 	"internal/edge/source",
+	"internal/edge/render",
 	"internal/edge/cluster/kubetest",
 	"internal/edge/cluster",
 	"internal/edge/objects",

@@ -25,6 +25,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/glob"
 	"github.com/sluice-delivery/sluice/internal/edge/probe"
 	"github.com/sluice-delivery/sluice/internal/edge/remote"
+	"github.com/sluice-delivery/sluice/internal/edge/render"
 	"github.com/sluice-delivery/sluice/internal/edge/sandbox"
 	"github.com/sluice-delivery/sluice/internal/edge/source"
 	"github.com/sluice-delivery/sluice/internal/edge/store"
@@ -50,7 +51,7 @@ func allDocs() []fault.Doc {
 		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
 		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs, advance.Docs,
-		sandbox.Docs, cluster.Docs, source.Docs,
+		sandbox.Docs, cluster.Docs, source.Docs, render.Docs,
 	} {
 		out = append(out, some...)
 	}

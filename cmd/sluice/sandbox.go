@@ -3,12 +3,14 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-delivery/sluice/internal/edge/render"
 	"github.com/sluice-delivery/sluice/internal/edge/sandbox"
 )
 
 // evaluations are what a child process of ours evaluates for us, by kind.
 var evaluations = sandbox.Kinds{
-	"lua": serveLua,
+	"lua":       serveLua,
+	render.Kind: render.Serve,
 }
 
 // newSandbox is the child's side of edge/sandbox. No person calls it.
