@@ -169,8 +169,8 @@ func withKeys(e any, name string) any {
 	return m
 }
 
-// blame names who set each difference's live value: the newest entry that owns the field, or what is below it, or what it is
-// part of.
+// blame names who set each difference's live value: the newest entry that owns the field or what is below it, else the
+// newest that owns what it is part of (who lost all fields of a map still owns the map).
 func blame(live manifest.Object, out []Difference) {
 	if len(out) == 0 {
 		return
@@ -184,13 +184,14 @@ func blame(live manifest.Object, out []Difference) {
 		owned(map[string]any(live), e.fields, nil, func(p []string) { all = append(all, owner{pointer(p), e}) })
 	}
 	for i := range out {
-		best := -1
+		best, direct := -1, false
 		for j, o := range all {
-			if !below(o.path, out[i].Path) && !below(out[i].Path, o.path) {
+			own := below(o.path, out[i].Path)
+			if !own && (direct || !below(out[i].Path, o.path)) {
 				continue
 			}
-			if best < 0 || o.of.at.After(all[best].of.at) {
-				best = j
+			if best < 0 || own && !direct || o.of.at.After(all[best].of.at) {
+				best, direct = j, own
 			}
 		}
 		if best >= 0 {
