@@ -48,6 +48,7 @@ var house = []string{
 	"internal/flow/application/diff",
 	"internal/flow/application/project",
 	"internal/flow/application",
+	"internal/flow/applicationset",
 	"internal/flow/analysis",
 	"internal/flow/rollout",
 	"internal/flow/workload",
