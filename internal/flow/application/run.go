@@ -155,12 +155,14 @@ func (n *syncer) forced(t *task) bool {
 	return option(t.target, n.options, "Force") == "true"
 }
 
-// judge looks at what runs. Resources are not judged while the wave delay lasts and more is to come, because what the
-// cluster shows may be older than what was applied.
+// judge looks at what runs. Resources are not judged before all of their stage is applied, nor while the wave delay lasts and
+// more is to come, because what the cluster shows may be older than what was applied; those of a last stage without hooks
+// are not judged at all: the sync has done its part when they are applied.
 func (n *syncer) judge() {
+	judged := n.judged()
 	early := slices.ContainsFunc(n.tasks, (*task).pending) && !n.applied.IsZero() && n.Now.Sub(n.applied) < n.delay()
 	for _, t := range n.tasks {
-		if !t.running() {
+		if !t.running() || !t.hook && !judged[t.stage()] {
 			continue
 		}
 		if t.live == nil {
@@ -175,7 +177,7 @@ func (n *syncer) judge() {
 		}
 		switch {
 		case h.Status == "":
-			n.set(t, t.result.Status, n.passive(t), "")
+			n.set(t, t.result.Status, Succeeded, "")
 		case early && !t.hook:
 			n.lookAfter(n.delay() - n.Now.Sub(n.applied))
 		case h.Status == "Healthy":
@@ -190,18 +192,23 @@ func (n *syncer) judge() {
 	}
 }
 
-// passive is the phase of what has no health: a hook has ended, a resource counts as running until something waits for it.
-func (n *syncer) passive(t *task) OperationPhase {
-	if t.hook || n.several() {
-		return Succeeded
-	}
-	return Running
-}
-
-// several reports whether the sync has more than one stage.
-func (n *syncer) several() bool {
+// judged are the stages whose resources are looked at.
+func (n *syncer) judged() map[stage]bool {
+	out := map[stage]bool{}
 	main, _ := split(n.tasks)
-	return len(main) > 0 && main[0].stage() != main[len(main)-1].stage()
+	for _, t := range main {
+		out[t.stage()] = true
+	}
+	if len(main) > 0 {
+		last := main[len(main)-1].stage()
+		out[last] = slices.ContainsFunc(main, func(t *task) bool { return t.hook && t.stage() == last })
+	}
+	for _, t := range main {
+		if t.pending() {
+			out[t.stage()] = false
+		}
+	}
+	return out
 }
 
 // deleteHook asks for the end of a hook's object.

@@ -84,9 +84,17 @@ func (n *syncer) chosen(p *Pair) bool {
 		return Selected(n.sync.Resources, p.Key)
 	}
 	if v, _ := setting(n.options, "ApplyOutOfSyncOnly"); v == "true" && p.Status == Synced {
-		return n.results[resultKey{p.Key, Sync}] != nil
+		return n.touched(p.Key, Sync)
 	}
 	return true
+}
+
+// touched reports whether this operation has done something with an object, or has just been answered about it.
+func (n *syncer) touched(k manifest.Key, phase string) bool {
+	return n.results[resultKey{k, phase}] != nil || slices.ContainsFunc(n.Answered, func(a Answer) bool {
+		act, ok := a.Action.(Apply)
+		return ok && !act.DryRun && act.Object.Key() == k
+	})
 }
 
 // Selected reports whether a selection names a resource. A namespace that is not told is any; what is excluded is out, and
@@ -173,7 +181,7 @@ func (n *syncer) planNamespace() *task {
 	if p := n.App.Spec.SyncPolicy; p != nil {
 		meta = p.ManagedNamespaceMetadata
 	}
-	if n.Namespace != nil && meta == nil && n.results[resultKey{key, PreSync}] == nil {
+	if n.Namespace != nil && meta == nil && !n.touched(key, PreSync) {
 		return nil
 	}
 	o := manifest.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}
