@@ -19,7 +19,7 @@ const (
 	tries   = 4
 	pause   = 250 * time.Millisecond // before the second try; doubled for each further one
 	longest = 10 * time.Second       // a server that asks for more is told of to the caller
-	apart   = 200 * time.Millisecond // tries of one object after a failure: five a second
+	apart   = 220 * time.Millisecond // tries of one object after a failure: five a second
 	largest = 1 << 30                // bytes of an answer
 )
 

@@ -34,10 +34,11 @@ func (c *Cluster) Watch(ctx context.Context, kind manifest.Kind, namespace, sele
 		case manifest.Is(err, manifest.ReasonExpired):
 			w.revision = ""
 		}
-		if failures++; time.Since(began) > 10*time.Second {
+		if failures++; w.moved || time.Since(began) > 10*time.Second {
 			failures = 1
 		}
-		if sleep(ctx, backoff(min(failures, 6), err)) != nil {
+		w.moved = false
+		if sleep(ctx, backoff(min(failures, 5), err)) != nil {
 			return context.Cause(ctx)
 		}
 	}
@@ -54,6 +55,7 @@ type watching struct {
 	namespace, selector string
 	each                func(manifest.Change)
 	revision            string
+	moved               bool                      // something was told since the last cut
 	known               map[named]manifest.Object // what is there as it was told, without its contents
 }
 
@@ -188,7 +190,7 @@ func (w *watching) stream(ctx context.Context) error {
 		}
 		switch e.Type {
 		case manifest.Added, manifest.Modified, manifest.Deleted:
-			w.revision = o.Revision()
+			w.revision, w.moved = o.Revision(), true
 			w.event(e.Type, o)
 		case manifest.Bookmark:
 			w.bookmark(o.Revision())
