@@ -139,6 +139,13 @@ func (w *witness) seen() []dep {
 // digest is a mark of a question's answer; it changes with the answer. Git's own names of files are used, so no file is
 // read for it.
 func (w *witness) digest(method string, p place) string {
+	if method == askBase {
+		at, err := w.base(p.Name)
+		if err != nil {
+			return failed(err)
+		}
+		return at.Tree
+	}
 	t, err := w.tree(p.Tree)
 	if err != nil {
 		return "none"

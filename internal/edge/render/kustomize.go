@@ -34,8 +34,8 @@ func (j *job) kustomize(folder string) (out []object, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{files: tree, changed: map[string][]byte{}, retire: j.retire}
-	if err := d.inspect(file, text); err != nil {
+	d := &disk{files: tree, in: j.in, changed: map[string][]byte{}, retire: j.retire}
+	if text, err = d.inspect(path.Join(mount, file), text); err != nil {
 		return nil, err
 	}
 	changed, err := j.edit(folder, file, text)
@@ -43,7 +43,7 @@ func (j *job) kustomize(folder string) (out []object, err error) {
 		return nil, err
 	}
 	if changed != nil {
-		d.changed[file] = changed
+		d.changed[path.Join(mount, file)] = changed
 	}
 	defer func() {
 		if p := recover(); p != nil { // libraries below Kustomize do that on odd input

@@ -266,6 +266,9 @@ func (w *witness) answer(method string, with json.RawMessage) (any, error) {
 		return nil, err
 	}
 	w.note(method, p)
+	if method == askBase {
+		return w.base(p.Name)
+	}
 	tree, err := w.tree(p.Tree)
 	if err != nil {
 		return nil, err

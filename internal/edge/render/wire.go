@@ -42,6 +42,7 @@ const (
 	askWalk  = "walk"
 	askRead  = "read"
 	askChart = "chart"
+	askBase  = "base"
 )
 
 // place names a file of a tree.
