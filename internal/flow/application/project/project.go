@@ -101,6 +101,6 @@ type Windowed struct {
 type Active struct {
 	Window Window
 	Active bool
-	Until  time.Time // end of an active window
+	Until  time.Time // end of an active window; zero where none is near, because its turns overlap
 	From   time.Time // next start of one that is not
 }

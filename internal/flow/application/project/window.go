@@ -180,31 +180,29 @@ func (w Window) at(now time.Time) (Active, error) {
 		return Active{}, err
 	}
 	now = now.In(zone)
-	// The start that matters is the first after now - length: if that is not after now, the window is open.
-	start := schedule.Next(now.Add(-length))
 	out := Active{Window: w}
-	if start.IsZero() {
-		return out, nil
-	}
-	if start.After(now) {
-		out.From = start
+	// The start that matters is the latest not after now: if it is not a window's length ago, the window is open.
+	start := schedule.Prev(now.Truncate(time.Second).Add(time.Second))
+	if start.IsZero() || !start.Add(length).After(now) {
+		out.From = schedule.Next(now)
 		return out, nil
 	}
 	out.Active, out.Until = true, start.Add(length)
-	for range 10_000 { // turns that overlap make one long window
-		next := schedule.Next(start)
-		if next.IsZero() || next.After(out.Until) || next.Sub(now) > longest {
-			break
+	for range turns { // turns that overlap make one long window
+		next := schedule.Prev(out.Until.Add(time.Second))
+		if !next.Add(length).After(out.Until) {
+			return out, nil
 		}
-		start, out.Until = next, next.Add(length)
+		out.Until = next.Add(length)
 	}
+	out.Until = time.Time{} // no end is near
 	return out, nil
 }
 
-// longest is how far ahead the end of a window is looked for.
-const longest = 8 * 24 * time.Hour
+// turns is how many overlapping turns of a window are followed to find its end.
+const turns = 50
 
-func (w Window) read() (cron.Schedule, time.Duration, *time.Location, error) {
+func (w Window) read() (cron.ScheduleWithPrev, time.Duration, *time.Location, error) {
 	if w.Kind != "allow" && w.Kind != "deny" {
 		return nil, 0, nil, fmt.Errorf("kind '%s' mismatch: can only be allow or deny", w.Kind)
 	}
@@ -218,9 +216,13 @@ func (w Window) read() (cron.Schedule, time.Duration, *time.Location, error) {
 	if strings.HasPrefix(w.Schedule, "@every") || strings.Contains(w.Schedule, "TZ=") {
 		return nil, 0, nil, fmt.Errorf("cannot parse schedule '%s': five fields are wanted", w.Schedule)
 	}
-	schedule, err := cron.ParseStandard(w.Schedule)
+	parsed, err := cron.ParseStandard(w.Schedule)
 	if err != nil {
 		return nil, 0, nil, fmt.Errorf("cannot parse schedule '%s': %w", w.Schedule, err)
+	}
+	schedule, ok := parsed.(cron.ScheduleWithPrev)
+	if !ok {
+		return nil, 0, nil, fmt.Errorf("cannot parse schedule '%s': five fields are wanted", w.Schedule)
 	}
 	length, err := time.ParseDuration(w.Duration)
 	if err != nil {
