@@ -47,7 +47,18 @@ type Kube struct {
 // Start gives a cluster of at least the level and a new namespace, which is removed when the test ends.
 func Start(t testing.TB, level Level) *Kube {
 	t.Helper()
-	k, err := ask(level)
+	return begin(t, level, "")
+}
+
+// Second gives another cluster, of level A or B, for tests of more than one.
+func Second(t testing.TB, level Level) *Kube {
+	t.Helper()
+	return begin(t, level, "yes")
+}
+
+func begin(t testing.TB, level Level, second string) *Kube {
+	t.Helper()
+	k, err := ask(level, second)
 	if err == nil && k.Level < level {
 		err = fmt.Errorf("a cluster of level %s is needed and this is level %s", level, k.Level)
 	}
@@ -64,28 +75,29 @@ func Start(t testing.TB, level Level) *Kube {
 
 var (
 	asking sync.Mutex
-	given  = map[Level]func() (*Kube, error){}
+	given  = map[string]func() (*Kube, error){}
 )
 
-func ask(level Level) (*Kube, error) {
+func ask(level Level, second string) (*Kube, error) {
 	asking.Lock()
 	defer asking.Unlock()
-	once, ok := given[level]
+	once, ok := given[second+string(level)]
 	if !ok {
-		once = sync.OnceValues(func() (*Kube, error) { return start(level) })
-		given[level] = once
+		once = sync.OnceValues(func() (*Kube, error) { return start(level, second) })
+		given[second+string(level)] = once
 	}
 	return once()
 }
 
 // start has scripts/kube start what is missing.
-func start(level Level) (*Kube, error) {
+func start(level Level, second string) (*Kube, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
 	}
 	var out, diag bytes.Buffer
 	cmd := exec.Command(filepath.Join(root, "scripts", "kube"), "env", string(level))
+	cmd.Env = append(os.Environ(), "SLUICE_KUBE_SECOND="+second)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &diag, time.Second
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("scripts/kube env %s: %w\n%s", level, err, diag.Bytes())

@@ -101,3 +101,14 @@ func TestANodeRunsPodsServicesAndJobs(t *testing.T) {
 		return false
 	})
 }
+
+func TestASecondClusterStandsByItself(t *testing.T) {
+	one, two := kubetest.Start(t, kubetest.A), kubetest.Second(t, kubetest.A)
+	if one.Server == two.Server {
+		t.Fatalf("both are %s", one.Server)
+	}
+	two.Apply(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n")
+	if code, _ := one.Do(t, http.MethodGet, "/api/v1/namespaces/"+two.Namespace, "", nil); code != http.StatusNotFound {
+		t.Errorf("the first cluster answers %d of a namespace of the second", code)
+	}
+}
