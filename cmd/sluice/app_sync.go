@@ -1,0 +1,505 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-delivery/sluice/internal/engine/deliver"
+	"github.com/sluice-delivery/sluice/internal/flow/application"
+	"github.com/sluice-delivery/sluice/internal/flow/fault"
+	"github.com/sluice-delivery/sluice/internal/flow/manifest"
+)
+
+// syncFlags are how a sync is asked for.
+type syncFlags struct {
+	prune, dryRun, force, async bool
+	revision, local, strategy   string
+	resources, options, info    []string
+	timeout                     time.Duration
+	retries                     int64
+}
+
+func newAppSync(s *streams, w *target) *cobra.Command {
+	var f syncFlags
+	cmd := &cobra.Command{
+		Use:   "sync NAME...",
+		Short: "Bring applications to what their sources say",
+		Long: `Ask for a sync and follow it: each phase, wave and resource as it goes. Exit codes: 0 synced, 1 the sync failed, 3 it was
+not done in time (it goes on), 6 it was terminated.`,
+		Args: args(1, -1), ValidArgsFunction: w.completeApps,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			op, err := f.operation()
+			if err != nil {
+				return err
+			}
+			var worst error
+			for _, called := range given {
+				if err := s.syncApp(cmd.Context(), w, called, op, f); err != nil {
+					if len(given) == 1 {
+						return err
+					}
+					_ = s.exit(err)
+					worst = err
+				}
+			}
+			if worst != nil {
+				return &exitError{code: exitFailed}
+			}
+			return nil
+		},
+	}
+	fl := cmd.Flags()
+	fl.BoolVar(&f.prune, "prune", false, "delete what the sources do not hold any more")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "change nothing")
+	fl.BoolVar(&f.force, "force", false, "delete and make anew what cannot be changed")
+	fl.BoolVar(&f.async, "async", false, "do not wait for the end")
+	fl.StringVar(&f.revision, "revision", "", "sync to this branch, tag or commit instead")
+	fl.StringVar(&f.local, "local", "", "sync to the manifests of this folder instead")
+	fl.StringVar(&f.strategy, "strategy", "hook", "hook, or apply, which runs no hooks")
+	fl.StringArrayVar(&f.resources, "resource", nil, "only this resource: GROUP:KIND:[NAMESPACE/]NAME, with ! before it all others; may be given again")
+	fl.StringArrayVar(&f.options, "sync-option", nil, "a sync option such as ServerSideApply=true; may be given again")
+	fl.StringArrayVar(&f.info, "info", nil, "NAME=VALUE to keep with the operation; may be given again")
+	fl.DurationVar(&f.timeout, "timeout", 0, "wait no longer for the end")
+	fl.Int64Var(&f.retries, "retry-limit", 0, "try a failed sync so often again; less than 0 for ever")
+	_ = cmd.MarkFlagDirname("local")
+	_ = cmd.RegisterFlagCompletionFunc("strategy", cobra.FixedCompletions([]string{"hook", "apply"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// operation is what the flags ask for.
+func (f syncFlags) operation() (application.Operation, error) {
+	op := application.Operation{
+		Sync:        &application.SyncOperation{Revision: f.revision, Prune: f.prune, DryRun: f.dryRun, SyncOptions: f.options},
+		InitiatedBy: application.Initiator{Username: user()},
+		Retry:       application.Retry{Limit: f.retries},
+	}
+	how := &application.ApplyStrategy{Force: f.force}
+	switch f.strategy {
+	case "apply":
+		op.Sync.SyncStrategy = &application.SyncStrategy{Apply: how}
+	case "hook", "":
+		op.Sync.SyncStrategy = &application.SyncStrategy{Hook: how}
+	default:
+		return op, fault.New(codeUsage, "--strategy %s is none", f.strategy).WithHint("the strategies are hook and apply")
+	}
+	for _, r := range f.resources {
+		c, err := chosenResource(r)
+		if err != nil {
+			return op, err
+		}
+		op.Sync.Resources = append(op.Sync.Resources, c)
+	}
+	for _, i := range f.info {
+		k, v, ok := strings.Cut(i, "=")
+		if !ok {
+			return op, fault.New(codeUsage, "--info %s is not NAME=VALUE", i)
+		}
+		op.Info = append(op.Info, application.Info{Name: k, Value: v})
+	}
+	return op, nil
+}
+
+// chosenResource reads GROUP:KIND:[NAMESPACE/]NAME.
+func chosenResource(text string) (application.Chosen, error) {
+	rest, exclude := strings.CutPrefix(text, "!")
+	parts := strings.Split(rest, ":")
+	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
+		return application.Chosen{}, fault.New(codeUsage, "--resource %s is not GROUP:KIND:[NAMESPACE/]NAME", text).
+			WithHint("the group of Kubernetes' oldest kinds is empty: :Service:web")
+	}
+	c := application.Chosen{Group: parts[0], Kind: parts[1], Name: parts[2], Exclude: exclude}
+	if space, n, ok := strings.Cut(parts[2], "/"); ok {
+		c.Namespace, c.Name = space, n
+	}
+	return c, nil
+}
+
+// syncApp asks for a sync of one application and follows it.
+func (s *streams) syncApp(ctx context.Context, w *target, called string, op application.Operation, f syncFlags) error {
+	home, o, err := w.app(ctx, called)
+	if err != nil {
+		return err
+	}
+	defer home.close()
+	app, err := decodeApp(o)
+	if err != nil {
+		return err
+	}
+	sync := *op.Sync
+	op.Sync = &sync
+	if p := app.Spec.SyncPolicy; p != nil {
+		sync.SyncOptions = append(append([]string{}, p.SyncOptions...), sync.SyncOptions...)
+		if p.Retry != nil && op.Retry.Limit == 0 {
+			op.Retry = *p.Retry
+		}
+	}
+	if len(app.Spec.Sources) > 0 && sync.Revision != "" {
+		return fault.New(codeUsage, "the application %s has several sources; --revision can name the revision of one only", app.Object.Name())
+	}
+	if f.local != "" {
+		if sync.Manifests, err = home.localManifests(ctx, o, f.local); err != nil {
+			return err
+		}
+	}
+	if o, err = askOperation(ctx, home, o, op); err != nil {
+		return err
+	}
+	if f.async {
+		return nil
+	}
+	return s.follow(ctx, home, o, f.timeout)
+}
+
+// askOperation puts an operation into an Application, refused where one is going on.
+func askOperation(ctx context.Context, home deliver.Cluster, o manifest.Object, op application.Operation) (manifest.Object, error) {
+	for try := 0; ; try++ {
+		if o["operation"] != nil {
+			return nil, fault.New(codeBusy, "another operation of %s is in progress", o.Name()).Exits(exitFailed).
+				WithHint("wait for it with `sluice app wait %s --operation` or end it with `sluice app terminate %s`", o.Name(), o.Name())
+		}
+		if o.Deleting() {
+			return nil, fault.New(codeBusy, "the application %s is being deleted", o.Name()).Exits(exitFailed)
+		}
+		out, err := deliver.Ask(ctx, home, o, op)
+		if err == nil {
+			message := user() + " initiated sync"
+			if op.Sync != nil && op.Sync.Revision != "" {
+				message += " to " + op.Sync.Revision
+			}
+			_, _ = home.Create(ctx, deliver.Event(o, "Normal", "OperationStarted", message, time.Now().UTC()), manifest.Writing{})
+			return out, nil
+		}
+		if !manifest.Is(err, manifest.ReasonConflict) || try == 5 {
+			return nil, err
+		}
+		if o, err = home.Get(ctx, applicationKind, o.Namespace(), o.Name()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// look is how often an Application is read while it is followed.
+const look = 200 * time.Millisecond
+
+// follow shows an operation until it ends.
+func (s *streams) follow(ctx context.Context, home deliver.Cluster, o manifest.Object, timeout time.Duration) error {
+	asked := o
+	show := &progress{w: s.out, seen: map[string]string{}}
+	o, err := poll(ctx, home, o, timeout, func(app application.Application) bool {
+		op := app.Status.OperationState
+		if app.Object["operation"] == nil && (op == nil || op.Phase.Completed()) {
+			return true
+		}
+		if op != nil && op.Phase == application.Running {
+			show.state(*op)
+		}
+		return false
+	})
+	if err != nil {
+		return err
+	}
+	app, err := decodeApp(o)
+	if err != nil {
+		return err
+	}
+	op := app.Status.OperationState
+	if op == nil {
+		return fault.New(codeBusy, "the operation of %s was taken away before it began", asked.Name()).Exits(exitFailed)
+	}
+	show.state(*op)
+	fmt.Fprintf(s.out, "%s: %s\n", op.Phase, oneLine(op.Message))
+	switch {
+	case op.Phase == application.Succeeded:
+		return nil
+	case strings.HasPrefix(op.Message, "Operation terminated"):
+		return &exitError{code: exitCanceled}
+	default:
+		return &exitError{code: exitFailed}
+	}
+}
+
+// progress prints what is new of an operation, one line each.
+type progress struct {
+	w       io.Writer
+	seen    map[string]string
+	message string
+}
+
+func (p *progress) state(op application.OperationState) {
+	if op.SyncResult != nil {
+		for _, r := range op.SyncResult.Resources {
+			p.resource(r)
+		}
+	}
+	if op.Message != "" && op.Message != p.message && !op.Phase.Completed() {
+		p.message = op.Message
+		fmt.Fprintf(p.w, "%s\n", oneLine(op.Message))
+	}
+}
+
+func (p *progress) resource(r application.ResourceResult) {
+	what := r.Kind + " " + r.Name
+	if r.Namespace != "" {
+		what = r.Kind + " " + r.Namespace + "/" + r.Name
+	}
+	status := r.Status
+	if r.HookType != "" {
+		status = strings.TrimSpace(string(r.HookPhase) + " (" + r.HookType + " hook)")
+	}
+	line := fmt.Sprintf("%-8s  %-40s  %-12s  %s", orText(r.SyncPhase, "Sync"), what, status, r.Message)
+	key := r.Group + "/" + what + r.SyncPhase
+	if p.seen[key] != line {
+		p.seen[key] = line
+		fmt.Fprintln(p.w, oneLine(line))
+	}
+}
+
+// errGone says that the Application that was followed is not there any more.
+var errGone = errors.New("the application was deleted")
+
+// poll reads an Application until it is so; zero as timeout waits as long as ctx.
+func poll(ctx context.Context, home deliver.Cluster, o manifest.Object, timeout time.Duration, so func(application.Application) bool) (manifest.Object, error) {
+	if timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, timeout)
+		defer stop()
+	}
+	for {
+		now, err := home.Get(ctx, applicationKind, o.Namespace(), o.Name())
+		switch {
+		case manifest.NotFound(err):
+			return o, errGone
+		case err == nil:
+			o = now
+			app, err := decodeApp(o)
+			if err != nil {
+				return o, err
+			}
+			if so(app) {
+				return o, nil
+			}
+		case ctx.Err() == nil && !manifest.Passing(err):
+			return o, err
+		}
+		select {
+		case <-ctx.Done():
+			if timeout > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return o, fault.New(codeWait, "%s is not so after %s", o.Name(), timeout).Exits(exitTimeout).
+					WithHint("`sluice app explain %s` says why", o.Name())
+			}
+			return o, &exitError{code: exitInterrupted}
+		case <-time.After(look):
+		}
+	}
+}
+
+func newAppRollback(s *streams, w *target) *cobra.Command {
+	var prune, dry, async bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "rollback NAME [ID]",
+		Short: "Go back to an entry of the history",
+		Long:  "Go back to an entry of `sluice app history`, without ID to the one before the last. It works also when the git server is away.",
+		Args:  args(1, 2), ValidArgsFunction: w.completeApps,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			id := int64(-1)
+			if len(given) == 2 {
+				n, err := strconv.ParseInt(given[1], 10, 64)
+				if err != nil || n < 0 {
+					return fault.New(codeUsage, "%q is no id of the history", given[1]).WithHint("see `sluice app history %s`", given[0])
+				}
+				id = n
+			}
+			home, o, err := w.app(cmd.Context(), given[0])
+			if err != nil {
+				return err
+			}
+			defer home.close()
+			app, err := decodeApp(o)
+			if err != nil {
+				return err
+			}
+			op, err := application.Rollback(app, id, prune, dry, user())
+			if err != nil {
+				return fault.New(codeUsage, "%v", err).WithHint("see `sluice app history %s`", given[0])
+			}
+			if o, err = askOperation(cmd.Context(), home, o, op); err != nil || async {
+				return err
+			}
+			return s.follow(cmd.Context(), home, o, timeout)
+		},
+	}
+	cmd.Flags().BoolVar(&prune, "prune", false, "delete what that entry did not hold")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "change nothing")
+	cmd.Flags().BoolVar(&async, "async", false, "do not wait for the end")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "wait no longer for the end")
+	return cmd
+}
+
+func newAppHistory(s *streams, w *target) *cobra.Command {
+	var f format
+	cmd := &cobra.Command{
+		Use: "history NAME", Short: "Show what was synced when", Args: args(1, 1), ValidArgsFunction: w.completeApps,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			home, o, err := w.app(cmd.Context(), given[0])
+			if err != nil {
+				return err
+			}
+			defer home.close()
+			app, err := decodeApp(o)
+			if err != nil {
+				return err
+			}
+			history := append([]application.History{}, app.Status.History...)
+			return f.write(s.out, history, func() []string {
+				var out []string
+				for _, h := range history {
+					out = append(out, strconv.FormatInt(h.ID, 10))
+				}
+				return out
+			}, func(out io.Writer) error {
+				var rows [][]string
+				for _, h := range history {
+					by := orText(h.InitiatedBy.Username, "-")
+					if h.InitiatedBy.Automated {
+						by = "automated"
+					}
+					sources := application.Application{Spec: application.Spec{Sources: h.Sources}}
+					if len(h.Sources) == 0 {
+						sources.Spec.Source = &h.Source
+					}
+					rows = append(rows, []string{strconv.FormatInt(h.ID, 10), h.DeployedAt.Format(time.RFC3339), revisionText(h.Revision, h.Revisions), by, sourceText(sources)})
+				}
+				return columns(out, "ID DATE REVISION BY SOURCE", rows)
+			})
+		},
+	}
+	f.flag(cmd)
+	return cmd
+}
+
+func newAppTerminate(s *streams, w *target) *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use: "terminate NAME", Short: "End the operation that runs", Args: args(1, 1), ValidArgsFunction: w.completeApps,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			home, o, err := w.app(cmd.Context(), given[0])
+			if err != nil {
+				return err
+			}
+			defer home.close()
+			if o, err = deliver.Terminate(cmd.Context(), home, o); err != nil {
+				return err
+			}
+			if o == nil {
+				return fault.New(codeBusy, "no operation of %s is in progress", given[0]).Exits(exitFailed)
+			}
+			o, err = poll(cmd.Context(), home, o, timeout, func(app application.Application) bool { return app.Object["operation"] == nil })
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "%s: %s\n", o.Text("status", "operationState", "phase"), oneLine(o.Text("status", "operationState", "message")))
+			return nil
+		},
+	}
+	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "wait no longer for the end")
+	return cmd
+}
+
+func newAppWait(s *streams, w *target) *cobra.Command {
+	var synced, healthy, operation, deleted bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "wait NAME",
+		Short: "Wait until an application is synced and healthy",
+		Long:  "Wait until the application is synced and healthy and no operation runs; with flags, only until what they say. Exit code 3 when the time is over.",
+		Args:  args(1, 1), ValidArgsFunction: w.completeApps,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			home, o, err := w.app(cmd.Context(), given[0])
+			if err != nil {
+				return err
+			}
+			defer home.close()
+			if !synced && !healthy && !operation && !deleted {
+				synced, healthy, operation = true, true, true
+			}
+			o, err = poll(cmd.Context(), home, o, timeout, func(app application.Application) bool {
+				return !deleted && (!synced || app.Status.Sync.Status == application.Synced) && (!healthy || app.Status.Health.Status == "Healthy") &&
+					(!operation || app.Object["operation"] == nil)
+			})
+			if deleted && errors.Is(err, errGone) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			app, err := decodeApp(o)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "%s %s %s\n", oneLine(given[0]), app.Status.Sync.Status, app.Status.Health.Status)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&synced, "sync", false, "until it is synced")
+	cmd.Flags().BoolVar(&healthy, "health", false, "until it is healthy")
+	cmd.Flags().BoolVar(&operation, "operation", false, "until no operation runs")
+	cmd.Flags().BoolVar(&deleted, "delete", false, "until it is gone")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "wait no longer; 0 waits for ever")
+	return cmd
+}
+
+func newAppRefresh(s *streams, w *target) *cobra.Command {
+	var hard bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use: "refresh NAME", Short: "Compare an application with its sources now", Args: args(1, 1), ValidArgsFunction: w.completeApps,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			home, o, err := w.app(cmd.Context(), given[0])
+			if err != nil {
+				return err
+			}
+			defer home.close()
+			if o, err = refreshApp(cmd.Context(), home, o, hard, timeout); err != nil {
+				return err
+			}
+			app, err := decodeApp(o)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "%s %s %s\n", oneLine(given[0]), app.Status.Sync.Status, app.Status.Health.Status)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&hard, "hard", false, "render anew, whatever is cached")
+	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "wait no longer")
+	return cmd
+}
+
+// refreshApp asks for a comparison and waits for it.
+func refreshApp(ctx context.Context, home deliver.Cluster, o manifest.Object, hard bool, timeout time.Duration) (manifest.Object, error) {
+	how := "normal"
+	if hard {
+		how = "hard"
+	}
+	patch := manifest.Object{}
+	patch.SetAnnotation(application.AnnotationRefresh, how)
+	o, err := home.Patch(ctx, applicationKind, o.Namespace(), o.Name(), manifest.Patch{Kind: manifest.MergePatch, Data: patch.JSON()}, manifest.Writing{})
+	if err != nil {
+		return nil, err
+	}
+	return poll(ctx, home, o, timeout, func(app application.Application) bool {
+		_, asked := app.Object.Annotations()[application.AnnotationRefresh]
+		return !asked
+	})
+}
