@@ -373,3 +373,18 @@ func (c *Controller) interval() time.Duration {
 	}
 	return c.Interval + rand.N(c.Jitter)
 }
+
+// Repositories are the addresses of all Applications' sources, each once.
+func (c *Controller) Repositories() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen := map[string]bool{}
+	for _, e := range c.apps {
+		if app, err := Decode(e.object); err == nil {
+			for _, s := range app.Spec.All() {
+				seen[s.RepoURL] = true
+			}
+		}
+	}
+	return sortedNames(seen)
+}
