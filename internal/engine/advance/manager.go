@@ -54,6 +54,7 @@ type Config struct {
 type Manager struct {
 	Config
 	rollouts, runs, experiments *loop.Loop[place]
+	deployments                 *loop.Loop[place] // those that are shipped by a Rollout made for them
 	events                      *recorder
 	index                       index
 	flights                     flights
@@ -78,13 +79,14 @@ func New(c Config) *Manager {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Manager{
-		Config: c, rollouts: loop.New[place](), runs: loop.New[place](), experiments: loop.New[place](),
+		Config: c, rollouts: loop.New[place](), runs: loop.New[place](), experiments: loop.New[place](), deployments: loop.New[place](),
 		events: newRecorder(c.Cluster, c.Log), index: newIndex(),
 	}
 	m.flights.limit = make(chan struct{}, c.Readings)
 	m.rollouts.Failed = m.failed("Rollout")
 	m.runs.Failed = m.failed("AnalysisRun")
 	m.experiments.Failed = m.failed("Experiment")
+	m.deployments.Failed = m.failed("Deployment")
 	return m
 }
 
@@ -114,6 +116,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		work.Go(func() { _ = m.rollouts.Run(ctx, m.Workers, m.advance) })
 		work.Go(func() { _ = m.runs.Run(ctx, m.Workers, m.analyse) })
 		work.Go(func() { _ = m.experiments.Run(ctx, m.Workers, m.experiment) })
+		work.Go(func() { _ = m.deployments.Run(ctx, m.Workers, m.adopt) })
 	}
 	<-ctx.Done()
 	work.Wait()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
+	"github.com/sluice-delivery/sluice/internal/flow/rollout"
 )
 
 // patience is how long the start waits for the first lists.
@@ -79,6 +80,7 @@ func (m *Manager) watchAll(ctx context.Context) {
 		{templates, false, "", m.namedChanged},
 		{clusterTemplates, true, "", m.namedChanged},
 		{jobs, false, runUID, m.jobChanged},
+		{deployments, false, "", m.deploymentChanged},
 	} {
 		namespace := m.Namespace
 		if w.cluster {
@@ -89,6 +91,7 @@ func (m *Manager) watchAll(ctx context.Context) {
 		m.group.Go(func() { m.Cluster.follow(ctx, m.Log, w.kind, namespace, w.selector, known, w.tell) })
 	}
 	all := make(chan struct{})
+	m.watched.Store(deployments, all)
 	m.group.Go(func() {
 		ready.Wait()
 		close(all)
@@ -132,6 +135,9 @@ func (m *Manager) rolloutChanged(c manifest.Change) {
 	}
 	if c.Type == manifest.Deleted {
 		m.seen.Delete(o.UID())
+	}
+	if o.Annotation(rollout.MadeAnnotation) != "" {
+		m.deployments.Add(at(o))
 	}
 	m.rollouts.Add(at(o))
 }
