@@ -51,7 +51,7 @@ func allDocs() []fault.Doc {
 		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
 		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs, advance.Docs,
-		sandbox.Docs, deliveryDocs, cluster.Docs, source.Docs, render.Docs,
+		sandbox.Docs, deliveryDocs, rolloutDocs, cluster.Docs, source.Docs, render.Docs,
 	} {
 		out = append(out, some...)
 	}
