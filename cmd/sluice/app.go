@@ -100,11 +100,17 @@ func columns(w io.Writer, head string, rows [][]string) error {
 	return t.Flush()
 }
 
-// readable is an Application without what is of no use to a reader.
+// readable is an Application without what is of no use to a reader or not for his eyes.
 func readable(o manifest.Object) manifest.Object {
 	o = o.Copy()
 	o.Drop("metadata", "managedFields")
 	o.Drop("metadata", "annotations", application.AnnotationLastApplied)
+	// What a sync from a folder brought along may hold Secrets.
+	for _, at := range [][]string{{"operation", "sync"}, {"status", "operationState", "operation", "sync"}} {
+		if sync := o.Sub(at...); len(sync.List("manifests")) > 0 {
+			sync["manifests"] = []any{fmt.Sprintf("%d manifests, not shown", len(sync.List("manifests")))}
+		}
+	}
 	return o
 }
 

@@ -148,7 +148,7 @@ func headline(p application.Pair) string {
 	switch {
 	case p.Prune:
 		return "is not wanted any more"
-	case p.Live == nil && p.Found == nil:
+	case p.Live == nil:
 		return "is missing"
 	case p.Status == application.Synced:
 		return "is in sync"
@@ -173,7 +173,7 @@ func behind(d application.Difference) string {
 }
 
 func yamlOf(o manifest.Object) ([]byte, error) {
-	if o == nil {
+	if len(o) == 0 {
 		return nil, nil
 	}
 	o = o.Copy()

@@ -328,7 +328,11 @@ func newAppRollback(s *streams, w *target) *cobra.Command {
 			}
 			op, err := application.Rollback(app, id, prune, dry, user())
 			if err != nil {
-				return fault.New(codeUsage, "%v", err).WithHint("see `sluice app history %s`", given[0])
+				hint := "see `sluice app history " + given[0] + "`"
+				if policyText(app) != "Manual" {
+					hint = "it would be synced forward again at once: turn spec.syncPolicy.automated off first, or revert the commit"
+				}
+				return fault.New(codeUsage, "%v", err).WithHint("%s", hint)
 			}
 			if o, err = askOperation(cmd.Context(), home, o, op); err != nil || async {
 				return err

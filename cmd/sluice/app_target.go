@@ -225,16 +225,17 @@ func (h *house) parts(ctx context.Context) (*deliveryParts, error) {
 		o.here = h.Cluster
 	case h.places.Local != "":
 		o.here, err = cluster.Open(h.places.Local, "")
-	case h.places.Kubeconfig != "" || h.places.Context != "":
-		o.here, err = cluster.Open(h.places.Kubeconfig, h.places.Context)
-	default:
+	case h.places.Root == "":
 		o.here = h.Cluster // a `sluice up`
+	default:
+		o.here, err = cluster.Open(h.places.Kubeconfig, h.places.Context)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if h.dir != "" && o.here != h.Cluster {
 		o.here = cluster.Overlay(h.Cluster, o.here)
+		o.local = ifLocal(h.places.Local != "", o.here)
 	}
 	return newDeliveryParts(ctx, o)
 }

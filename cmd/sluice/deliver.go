@@ -260,6 +260,9 @@ func (f *deliverFlags) destination(ctx context.Context) (*cluster.Cluster, place
 		f.kubeconfig, f.context = p.Local, ""
 	} else {
 		p.Kubeconfig, p.Context = f.kubeconfig, f.context
+		if one := os.Getenv("KUBECONFIG"); p.Kubeconfig == "" && !strings.ContainsRune(one, os.PathListSeparator) {
+			p.Kubeconfig = one // the app commands may be called with another one
+		}
 		if p.Kubeconfig != "" {
 			abs, err := filepath.Abs(p.Kubeconfig)
 			if err != nil {
