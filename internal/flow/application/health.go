@@ -16,7 +16,7 @@ var worst = []string{"Healthy", "Suspended", "Progressing", "Missing", "Degraded
 func health(pairs []Pair) Health {
 	out := 0
 	for _, p := range pairs {
-		if p.Hook || p.Health == nil || ignoresHealth(p) {
+		if p.Health == nil || ignoresHealth(p) { // hooks have none
 			continue
 		}
 		if app := p.Kind.Group == "argoproj.io" && p.Kind.Kind == "Application"; app && (p.Health.Status == "Missing" || p.Health.Status == "Unknown") {

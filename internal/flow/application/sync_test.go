@@ -430,3 +430,37 @@ func TestSecretRefused(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// A hook that succeeded in a sync that fails stays, though its policy is HookFailed.
+func TestHookFailedPolicy(t *testing.T) {
+	w := newWorld(t, stream(config("good", "hook=PreSync", "hook-delete-policy=HookFailed"), config("bad", "hook=PreSync", "hook-delete-policy=HookFailed")))
+	w.health = map[string]string{"good": "Healthy", "bad": "Degraded"}
+	w.begin(app.SyncOperation{})
+	wantEnd(t, w.run(20), app.Failed, "one or more synchronization tasks completed unsuccessfully")
+	wantLines(t, "live", w.names(), []string{"good"})
+}
+
+// A hook of an operation whose end was never seen still has its finalizer; the next operation takes it off, or nothing could
+// be made in its place.
+func TestHookLeftBehind(t *testing.T) {
+	w := newWorld(t, config("hook", "hook=PreSync"))
+	w.health["hook"] = "Progressing"
+	w.begin(app.SyncOperation{})
+	w.run(5)
+	w.health["hook"] = "Healthy"
+	w.begin(app.SyncOperation{})
+	wantEnd(t, w.run(20), app.Succeeded, "successfully synced (no more tasks)")
+	wantLines(t, "actions", w.done(), []string{"remove hook", "apply hook"})
+}
+
+// What the cluster shows right after an apply may be old, so it does not fail a sync.
+func TestStaleHealth(t *testing.T) {
+	w := newWorld(t, stream(workload, config("b", "sync-wave=1")))
+	w.delay, w.health["web"] = 0, "Degraded"
+	w.begin(app.SyncOperation{})
+	for w.step(); !slices.Contains(w.done(), "apply web"); w.step() {
+	}
+	w.step()
+	w.health["web"] = "Healthy"
+	wantEnd(t, w.run(20), app.Succeeded, "successfully synced (all tasks run)")
+}
