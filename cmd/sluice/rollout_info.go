@@ -181,19 +181,24 @@ func headInfo(r rollout.Rollout) rolloutInfo {
 	return out
 }
 
-// actual is the share of the pods that are the canary's, where no router weighs the requests.
+// actual is the share of the available pods that are the canary's, where no router weighs the requests; 100 where no update
+// is on.
 func actual(out rolloutInfo) *int32 {
 	var canary, all int32
+	updating := false
 	for _, rev := range out.Revisions {
 		for _, s := range rev.ReplicaSets {
 			all += s.Available
-			if slices.Contains(s.Roles, "canary") || len(s.Roles) > 0 && out.Step != "" && out.Status == rollout.Healthy {
-				canary += s.Available
+			if slices.Contains(s.Roles, "canary") {
+				canary, updating = canary+s.Available, true
 			}
 		}
 	}
-	share := int32(0)
-	if all > 0 {
+	share := int32(100)
+	switch {
+	case updating && all == 0:
+		share = 0
+	case updating:
 		share = canary * 100 / all
 	}
 	return &share

@@ -72,7 +72,7 @@ func (i rolloutInfo) head(w io.Writer) {
 	line("  Updated:", i.Replicas.Updated)
 	line("  Ready:", i.Replicas.Ready)
 	line("  Available:", i.Replicas.Available)
-	_ = t.Flush() // a builder takes everything
+	_ = t.Flush()
 }
 
 // branch is one line of the tree and what hangs below it.
@@ -86,10 +86,14 @@ func (i rolloutInfo) tree(w io.Writer, now time.Time) {
 	for _, rev := range i.Revisions {
 		root.below = append(root.below, rev.branch(now))
 	}
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tKIND\tSTATUS\tAGE\tINFO")
 	root.write(t, "", "")
 	_ = t.Flush()
+	for line := range strings.Lines(b.String()) {
+		_, _ = io.WriteString(w, strings.TrimRight(line, " \n")+"\n") // a builder takes everything
+	}
 }
 
 func (b branch) write(w io.Writer, first, rest string) {
@@ -97,7 +101,7 @@ func (b branch) write(w io.Writer, first, rest string) {
 	for i, c := range b.cells {
 		cells[i] = oneLine(c)
 	}
-	fmt.Fprintln(w, strings.TrimRight(first+strings.Join(cells, "\t"), "\t "))
+	fmt.Fprintln(w, first+strings.Join(cells, "\t"))
 	for i, below := range b.below {
 		if i == len(b.below)-1 {
 			below.write(w, rest+"└──", rest+"   ")
@@ -120,7 +124,7 @@ func (r revisionInfo) branch(now time.Time) branch {
 			if p.Restarts > 0 {
 				more = join(more, fmt.Sprintf("restarts:%d", p.Restarts))
 			}
-			set.below = append(set.below, branch{cells: []string{"□ " + p.Name, "Pod", marked(p.Status), age(now, p.Created), more}})
+			set.below = append(set.below, branch{cells: []string{"□ " + p.Name, "Pod", strings.Replace(marked(p.Status), "◌ Running", "✔ Running", 1), age(now, p.Created), more}})
 		}
 		b.below = append(b.below, set)
 	}
