@@ -49,7 +49,7 @@ func Adopt(deployment, existing manifest.Object) Adoption {
 	}
 	spec, err := manifest.From(map[string]any{
 		"replicas":    Intended(deployment),
-		"workloadRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment.Name(), "scaleDown": "progressively"},
+		"workloadRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment.Name(), "scaleDown": "onsuccess"},
 		"strategy":    strategy,
 	})
 	if err != nil {
@@ -95,7 +95,8 @@ func Adopt(deployment, existing manifest.Object) Adoption {
 	return a
 }
 
-// Intended is how many replicas a Deployment is to have: its own count while it has one, else what was remembered of it.
+// Intended is how many replicas a Deployment is to have: its own count while it has one, else what was remembered of it. The
+// Rollout scales it down at once (onsuccess), so that no count between is taken for a wish.
 func Intended(deployment manifest.Object) int64 {
 	own := deployment.Int(1, "spec", "replicas")
 	if own > 0 {

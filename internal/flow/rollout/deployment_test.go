@@ -36,7 +36,7 @@ func TestADeploymentWithAStrategyGetsARollout(t *testing.T) {
 	if w, ok := a.Create.Controller(); !ok || w.UID != "u1" || w.Kind != "Deployment" {
 		t.Errorf("controlled by %+v", w)
 	}
-	if a.Create.Text("spec", "workloadRef", "scaleDown") != "progressively" || a.Create.Int(0, "spec", "minReadySeconds") != 3 || len(a.Create.Labels()) != 0 {
+	if a.Create.Text("spec", "workloadRef", "scaleDown") != "onsuccess" || a.Create.Int(0, "spec", "minReadySeconds") != 3 || len(a.Create.Labels()) != 0 {
 		t.Errorf("made %s", a.Create.JSON())
 	}
 	if a.Deployment.Text("metadata", "annotations", rollout.ReplicasAnnotation) != "4" {
