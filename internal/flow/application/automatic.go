@@ -26,7 +26,7 @@ type SelfHeal struct {
 	Factor                          int
 }
 
-// Automated is whether a sync begins by itself. Operation nil: none does. Condition is what to show with the application
+// AutomaticAnswer is whether a sync begins by itself. Operation nil: none does. Condition is what to show with the application
 // then, nil for none; After is when to ask again though nothing changed, zero for never.
 type AutomaticAnswer struct {
 	Operation *Operation

@@ -224,7 +224,7 @@ func TestNextChange(t *testing.T) {
 		if is.Next.IsZero() {
 			return
 		}
-		for at := now; at.Before(is.Next) && at.Sub(now) < 48*time.Hour; at = at.Add(7 * time.Minute) {
+		for at := now; at.Before(is.Next) && at.Sub(now) < 24*time.Hour; at = at.Add(11 * time.Minute) {
 			if p.May(project.Target{App: "a"}, false, time.Time{}, at).Allowed != is.Allowed {
 				t.Fatalf("it changes at %s, before %s: %+v", at, is.Next, list)
 			}
