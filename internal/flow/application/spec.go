@@ -45,6 +45,7 @@ type Source struct {
 	RepoURL        string          `json:"repoURL"`
 	Path           string          `json:"path,omitempty"`
 	TargetRevision string          `json:"targetRevision,omitempty"` // branch, tag, commit, semver range; "" is HEAD
+	TagPrefix      string          `json:"tagPrefix,omitempty"`      // of the tags that a range of versions is matched against
 	Chart          string          `json:"chart,omitempty"`
 	Ref            string          `json:"ref,omitempty"`
 	Name           string          `json:"name,omitempty"`
