@@ -3,7 +3,6 @@ package render_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -363,15 +362,27 @@ func TestNothingOutsideIsOpened(t *testing.T) {
 	if !ok {
 		t.Skipf("strace may not trace here: %.300s", text)
 	}
-	if n := bytes.Count(after, []byte("CLONE_THREAD")); n == 0 {
-		t.Logf("no thread was begun after the filter; %d lines", bytes.Count(after, []byte("\n")))
-	}
-	for line := range bytes.Lines(after) {
-		done := bytes.Contains(line, []byte("EPERM")) || bytes.Contains(line, []byte("ENOSYS")) || bytes.Contains(line, []byte("CLONE_THREAD"))
-		if done || bytes.Contains(line, []byte("resumed")) || !bytes.Contains(line, []byte("(")) || bytes.Contains(line, []byte("SECCOMP_FILTER_FLAG_TSYNC")) || bytes.Contains(line, []byte("SIGCHLD")) || bytes.Contains(line, []byte("+++")) || bytes.Contains(line, []byte("---")) {
+	begun := map[string]string{} // calls that another thread's came between, by thread
+	refused := 0
+	for line := range strings.Lines(string(after)) {
+		thread, _, _ := strings.Cut(line, " ")
+		if call, ok := strings.CutSuffix(strings.TrimSpace(line), "<unfinished ...>"); ok {
+			begun[thread] = call
 			continue
 		}
-		t.Errorf("a child was let through: %s", line)
+		if _, rest, ok := strings.Cut(line, "resumed>"); ok {
+			line = begun[thread] + rest
+		}
+		switch {
+		case strings.Contains(line, "EPERM") || strings.Contains(line, "ENOSYS"):
+			refused++
+		case strings.Contains(line, "CLONE_THREAD"), strings.Contains(line, "SECCOMP_FILTER_FLAG_TSYNC"), !strings.Contains(line, "("), strings.Contains(line, "+++"), strings.Contains(line, "---"):
+		default:
+			t.Errorf("a child was let through: %s", line)
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing was refused: the chart asks for a time zone's file at least")
 	}
 }
 
@@ -388,30 +399,4 @@ func TestAnAnswerIsWhatACancelledRequestDoesNotWaitFor(t *testing.T) {
 	if _, err := s.Render(ctx, a, a.Spec.Sources, revisions, target); err == nil || ctx.Err() == nil {
 		t.Errorf("got %v", err)
 	}
-}
-
-// FuzzOverride holds that no override and no value file does more than be refused or rendered.
-func FuzzOverride(f *testing.F) {
-	for _, s := range []string{"helm: {releaseName: x}", "kustomize: {images: [a=b]}", "directory: {recurse: true, include: '{'}", "helm: {parameters: [{name: 'a[99999999]', value: x}]}", "[]", "helm: {valueFiles: ['../..']}", "plugin: {}", "helm: {valuesObject: {a: &a [*a]}}"} {
-		f.Add(s, "a: b")
-	}
-	s := open(f)
-	f.Fuzz(func(t *testing.T, override, values string) {
-		dir := t.TempDir()
-		for name, text := range map[string]string{"Chart.yaml": "apiVersion: v2\nname: x\nversion: 1.0.0\n", ".argocd-source.yaml": override, "more.yaml": values} {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		a := app(t, "repoURL: "+dir+"\npath: .\nhelm: {valueFiles: [more.yaml]}")
-		d, err := run(t, s, a)
-		if code := fault.CodeOf(err); code == sandbox.CodeCrash || err != nil && code == "" {
-			t.Errorf("%v", err)
-		}
-		for _, o := range d.Objects {
-			if !json.Valid(o.JSON()) {
-				t.Error("no JSON")
-			}
-		}
-	})
 }

@@ -37,7 +37,7 @@ func (j *job) override(folder string) error {
 		merged = next
 	}
 	merged.RepoURL, merged.Path, merged.Chart, merged.TargetRevision = j.Source.RepoURL, j.Source.Path, j.Source.Chart, j.Source.TargetRevision
-	merged.Ref = j.Source.Ref
+	merged.Ref, merged.TagPrefix = j.Source.Ref, j.Source.TagPrefix
 	j.Source = merged
 	return nil
 }

@@ -53,7 +53,7 @@ func (s *Sources) Resolve(ctx context.Context, app application.Application, sour
 			w.Fresh = fresh
 			out[i], away, err = s.Cache.ResolveChart(ctx, w)
 		} else {
-			out[i], away, err = s.Cache.Resolve(ctx, source.Want{RepoURL: one.RepoURL, Project: app.Spec.Project, Revision: one.TargetRevision, Fresh: fresh})
+			out[i], away, err = s.Cache.Resolve(ctx, source.Want{RepoURL: one.RepoURL, Project: app.Spec.Project, Revision: one.TargetRevision, Prefix: one.TagPrefix, Fresh: fresh})
 		}
 		if err != nil {
 			return nil, which(sources, i, err)

@@ -76,6 +76,7 @@ type Want struct {
 	RepoURL  string
 	Project  string
 	Revision string // branch, tag, commit, range of versions; "" is HEAD
+	Prefix   string // of the tags that a version or range of versions is matched against (tagPrefix)
 	Fresh    bool   // ask the server though it was asked a moment ago
 }
 
@@ -144,17 +145,17 @@ func (c *Cache) Resolve(ctx context.Context, w Want) (commit string, away error,
 		}
 		return t.Revision, nil, nil
 	}
-	if isCommit(w.Revision) {
+	if isCommit(w.Revision) && w.Prefix == "" {
 		return strings.ToLower(w.Revision), nil, nil
 	}
 	all, away, err := c.references(ctx, r, w.Fresh)
 	if err != nil {
 		return "", nil, err
 	}
-	if id, ok := all.find(w.Revision); ok {
+	if id, ok := all.find(w.Revision, w.Prefix); ok {
 		return id, away, nil
 	}
-	if shortCommit.MatchString(w.Revision) {
+	if w.Prefix == "" && shortCommit.MatchString(w.Revision) {
 		id, err := c.short(ctx, r, w.Revision)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return id, away, err
@@ -163,7 +164,7 @@ func (c *Cache) Resolve(ctx context.Context, w Want) (commit string, away error,
 	if away != nil {
 		return "", nil, away
 	}
-	return "", nil, all.unknown(r.given, w.Revision)
+	return "", nil, all.unknown(r.given, w.Revision, w.Prefix)
 }
 
 // Tree is the files of a commit that Resolve gave. What was fetched before needs no server.

@@ -42,11 +42,11 @@ var (
 
 func isCommit(s string) bool { return fullCommit.MatchString(s) }
 
-// tags are the names of all tags.
-func (r refs) tags() []string {
+// tags are the names of all tags that begin so, without it.
+func (r refs) tags(prefix string) []string {
 	var out []string
 	for name := range r {
-		if tag, ok := strings.CutPrefix(name, "refs/tags/"); ok {
+		if tag, ok := strings.CutPrefix(name, "refs/tags/"+prefix); ok {
 			out = append(out, tag)
 		}
 	}
@@ -55,15 +55,20 @@ func (r refs) tags() []string {
 }
 
 // find is the commit of a revision: HEAD where it is "", a full reference, a branch, a tag, or the highest tag that a
-// range of versions allows.
-func (r refs) find(revision string) (string, bool) {
-	if revision == "" {
+// range of versions allows. With a prefix it is a version or a range, of the tags that begin so.
+// https://argo-cd.readthedocs.io/en/stable/user-guide/tracking_strategies/#prefixed-tags
+func (r refs) find(revision, prefix string) (string, bool) {
+	if revision == "" && prefix == "" {
 		revision = "HEAD"
 	}
 	if isRange(revision) {
-		if tag, ok := highest(revision, r.tags()); ok {
-			return r["refs/tags/"+tag], true
+		if tag, ok := highest(revision, r.tags(prefix)); ok {
+			return r["refs/tags/"+prefix+tag], true
 		}
+	}
+	if prefix != "" {
+		id, ok := r["refs/tags/"+prefix+revision]
+		return id, ok && revision != ""
 	}
 	for _, name := range []string{revision, "refs/heads/" + revision, "refs/tags/" + revision, "refs/" + revision} {
 		if name == revision && name != "HEAD" && !strings.HasPrefix(name, "refs/") {
@@ -105,14 +110,18 @@ func highest(revision string, versions []string) (string, bool) {
 }
 
 // unknown says that there is no such revision, and what was probably meant.
-func (r refs) unknown(repo, revision string) error {
+func (r refs) unknown(repo, revision, prefix string) error {
+	if prefix != "" {
+		return fault.New(CodeRevision, "%s has no tag %s… that %q allows (of %d)", repo, prefix, revision, len(r.tags(prefix))).
+			WithHint("with tagPrefix, targetRevision is a version or a range of versions")
+	}
 	names := make([]string, 0, len(r))
 	for name := range r {
 		names = append(names, strings.TrimPrefix(strings.TrimPrefix(name, "refs/heads/"), "refs/tags/"))
 	}
 	slices.Sort(names)
 	if isRange(revision) {
-		return fault.New(CodeRevision, "%s has no tag that %q allows (of %d)", repo, revision, len(r.tags())).
+		return fault.New(CodeRevision, "%s has no tag that %q allows (of %d)", repo, revision, len(r.tags(""))).
 			WithHint("pre-releases are only taken by a range that names one, such as >=1.0.0-0")
 	}
 	f := fault.New(CodeRevision, "%s has no revision %q", repo, revision)

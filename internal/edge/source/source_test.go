@@ -69,6 +69,30 @@ func TestRevisionsMeanWhatArgoSays(t *testing.T) {
 	}
 }
 
+func TestTagsWithAPrefix(t *testing.T) {
+	w := newWorld(t)
+	w.write("repo/a", "one")
+	first := w.commit("repo")
+	for _, tag := range []string{"app1/v1.0.0", "app1/v1.0.1-rc.1", "app2/v1.0.9", "v1.0.8", "app1/cluster/v1.0.7"} {
+		w.git("repo", "tag", tag)
+	}
+	w.write("repo/a", "two")
+	second := w.commit("repo")
+	w.git("repo", "tag", "app1/v1.0.1")
+	now := morning
+	c := w.cache(&now)
+	for revision, want := range map[string]string{"v1.0.*": second, "1.x": second, "v1.0.0": first, "<1.0.1": first} {
+		if got := resolve(t, c, source.Want{RepoURL: w.path("repo"), Revision: revision, Prefix: "app1/"}); got != want {
+			t.Errorf("%s is %s, want %s", revision, got, want)
+		}
+	}
+	for _, revision := range []string{"", "main", "2.x", first} {
+		if _, _, err := c.Resolve(t.Context(), source.Want{RepoURL: w.path("repo"), Revision: revision, Prefix: "app1/"}); fault.CodeOf(err) != source.CodeRevision {
+			t.Errorf("%q: %v", revision, err)
+		}
+	}
+}
+
 func TestAServerIsBelievedForAWhile(t *testing.T) {
 	w := newWorld(t)
 	_, _, third := w.history()
