@@ -6,6 +6,8 @@ package applicationset
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,7 +47,10 @@ func Decode(o manifest.Object) (Set, error) {
 		Status *Status `json:"status"`
 	}
 	all.Spec, all.Status = &s.Spec, &s.Status
-	return s, o.Into(&all)
+	if err := o.Into(&all); err != nil {
+		return s, fault.New(CodeGenerate, "ApplicationSet %s: %v", o.Name(), err)
+	}
+	return s, nil
 }
 
 // Spec is an ApplicationSet's spec.
@@ -119,7 +124,30 @@ type Generator struct {
 	Decision    json.RawMessage       `json:"clusterDecisionResource,omitempty"` // refused
 	Plugin      json.RawMessage       `json:"plugin,omitempty"`                  // refused
 	Selector    *metav1.LabelSelector `json:"selector,omitempty"`
+
+	unknown []string // what else stands there
 }
+
+// UnmarshalJSON remembers fields that no generator has, so that they are refused and not taken for nothing.
+func (g *Generator) UnmarshalJSON(data []byte) error {
+	type plain Generator
+	if err := json.Unmarshal(data, (*plain)(g)); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	for name, raw := range all {
+		if !slices.Contains(generatorNames, name) && string(raw) != "null" {
+			g.unknown = append(g.unknown, name)
+		}
+	}
+	slices.Sort(g.unknown)
+	return nil
+}
+
+var generatorNames = []string{"list", "clusters", "git", "scmProvider", "pullRequest", "matrix", "merge", "clusterDecisionResource", "plugin", "selector"}
 
 // List gives its elements.
 type List struct {
@@ -235,18 +263,32 @@ type ApplicationStatus struct {
 	TargetRevisions    []string   `json:"targetRevisions"`
 }
 
-// World is what generators are told when they ask.
+// World is what generators are told when they ask. What is nil is asked by no one: a generator that needs it is refused.
 type World struct {
-	// Clusters are those that Argo CD knows; the one it runs in is among them, without labels where it has no Secret.
+	// Clusters are those that Argo CD knows; the one it runs in is among them, with nil labels where it has no Secret.
 	Clusters func() ([]Cluster, error)
-	// Directories are all folders of a repository at a revision, but those whose name begins with a dot.
-	Directories func(repoURL, revision string) ([]string, error)
-	// Files are the files of a repository at a revision that a glob (with **) matches.
-	Files func(repoURL, revision, glob string) (map[string][]byte, error)
-	// PullRequests asks a forge.
+	// Tree is a repository at a revision. project is the one whose credentials may be used, "" where it is templated, so that
+	// only those of no project may.
+	Tree func(repoURL, revision, project string) (Tree, error)
+	// PullRequests asks a forge for those that are open; filters are applied by the package. ErrNoRepository says that there is
+	// no such repository.
 	PullRequests func(PullRequest) ([]Pull, error)
-	// Repositories asks a forge; filters on names are applied by the package, those on paths by exists.
-	Repositories func(SCMProvider) ([]Repository, error)
+	// Repositories asks a forge for the branches of the repositories for which keep is true; other filters are applied by the
+	// package.
+	Repositories func(p SCMProvider, keep func(name string, labels []string) bool) ([]Repository, error)
+	// NewGlobbing has the git file generator match as a path is read: * stops at a slash and ** does not
+	// (documentation page "Git File Generator Globbing"). Argo CD's default, which is greedy, is false.
+	NewGlobbing bool
+}
+
+// ErrNoRepository is in the error of a forge that does not have the repository.
+var ErrNoRepository = errors.New("the repository was not found")
+
+// Tree is the files of one commit.
+type Tree interface {
+	// Files are the paths of all files, without a leading slash, in order.
+	Files() ([]string, error)
+	Read(path string) ([]byte, error)
 }
 
 // Cluster is a cluster's Secret.
@@ -257,16 +299,16 @@ type Cluster struct {
 
 // Pull is an open pull request.
 type Pull struct {
-	Number                         string
+	Number                         int64
 	Title, Branch, Target, HeadSHA string
 	Author                         string
 	Labels                         []string
 }
 
-// Repository is a branch of a repository. Exists tells whether it holds a path.
+// Repository is a branch of a repository. Exists tells whether it holds a file or folder.
 type Repository struct {
 	Organization, Name, URL, Branch, SHA string
-	ID                                   string
+	ID                                   int64
 	Labels                               []string
 	Exists                               func(path string) (bool, error)
 }
