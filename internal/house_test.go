@@ -86,6 +86,7 @@ var house = []string{
 	"internal/edge/cluster/kubetest",
 	"internal/edge/cluster",
 	"internal/edge/objects",
+	"internal/edge/pod",
 	"internal/edge/traffic",
 	"internal/edge/probe",
 	"internal/web/terminal",
