@@ -16,7 +16,7 @@ const gatewayPlugin = "argoproj-labs/gatewayAPI"
 // workloadRef is not looked at.
 func Lint(r Rollout) fault.Faults {
 	var out fault.Faults
-	if r.Spec.WorkloadRef != nil && len(r.Spec.Template.List("spec", "containers")) > 0 {
+	if r.Spec.WorkloadRef != nil && r.Spec.hasTemplate() {
 		out = append(out, fault.New(CodeInvalid, "spec.template: template must be empty for workload reference rollout"))
 	}
 	for _, e := range Validate(r) {

@@ -54,6 +54,9 @@ func Next(w World) Decision {
 		p.scaleOnly()
 	case p.r.Spec.Strategy.BlueGreen != nil:
 		p.blueGreen()
+		if same(p.fresh, p.stable) { // the first version is the stable one at once and is scaled as such
+			p.scaleWorkload(p.fresh, p.fresh.replicas)
+		}
 	default:
 		p.canary()
 	}
@@ -121,7 +124,7 @@ func (p *pass) resolveWorkload() string {
 		}
 		return ""
 	}
-	if t := p.r.Spec.Template; t != nil && len(t.List("spec", "containers")) > 0 {
+	if p.r.Spec.hasTemplate() {
 		return "template must be empty for workload reference rollout"
 	}
 	kind := manifest.KindOf(ref.APIVersion, ref.Kind)
@@ -142,6 +145,12 @@ func (p *pass) resolveWorkload() string {
 		p.notes[WorkloadAnnotation] = generation
 	}
 	return ""
+}
+
+// hasTemplate reports whether the spec has a pod template of its own. Definitions may give an empty one.
+func (s Spec) hasTemplate() bool {
+	t := s.Template
+	return len(t.List("spec", "containers")) > 0 || len(t.Labels()) > 0 || len(t.Annotations()) > 0
 }
 
 // workloadGeneration is the generation of the workload that this decision looked at; "" without one.
