@@ -70,8 +70,12 @@ func (p *pass) scaleOldDown() {
 // fastTracked reports whether the switch waits for nothing: the version has been active a moment ago, the promotion is a
 // full one, or the active Service picks no version yet or this one.
 func (p *pass) fastTracked(active *service) bool {
-	return p.fresh.delayed() || p.r.Status.PromoteFull || !active.picks || active.hash == p.fresh.hash
+	return p.comesBack() || p.r.Status.PromoteFull || !active.picks || active.hash == p.fresh.hash
 }
+
+// comesBack reports whether the wanted version was the stable one a moment ago: it still waits for its scale-down. One that
+// waits for it because of an abort does not count, or a retry would go without its analyses.
+func (p *pass) comesBack() bool { return p.fresh.returning && p.r.Status.AbortedAt == nil }
 
 // switchActive points the active Service at the wanted version once it has all of its pods and nothing holds it, and back
 // at the stable one in an abort.
@@ -166,7 +170,7 @@ func (p *pass) fullyPromotes() string {
 		return ""
 	}
 	if p.r.Spec.Strategy.BlueGreen.PostPromotionAnalysis != nil {
-		if p.fresh.delayed() {
+		if p.comesBack() {
 			return "Rollback to '" + p.fresh.name + "' within scaleDownDelay"
 		}
 		if !p.runs.post.succeeded() {

@@ -62,8 +62,13 @@ func (p *pass) canarySets() bool {
 	if p.stable != nil && !same(p.stable, p.fresh) {
 		var count int32
 		if p.r.Spec.routed() {
-			// By the weights before this decision, so that pods go only after their traffic has gone.
+			// By the weights before this decision, so that pods go only after their traffic has gone, and by the new
+			// ones, so that none go whose traffic has just come back.
 			_, count = p.r.weighted(p.r.Status.Canary.Weights)
+			if w := p.status.Canary.Weights; w != nil && w.Stable.PodTemplateHash == p.stable.hash {
+				_, after := p.r.weighted(w)
+				count = max(count, after)
+			}
 		} else {
 			_, count = p.r.basic(p.fresh, p.stable, p.others)
 		}

@@ -50,6 +50,9 @@ func (p *pass) settlePauses() {
 		return
 	}
 	s.Abort, s.AbortedAt = false, nil
+	if p.fresh.returning {
+		s.AbortedAt = p.r.Status.AbortedAt // until the deadline of the abort is known to be gone: see comesBack
+	}
 	if p.pauses.clear {
 		return
 	}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -64,14 +65,12 @@ func withRate(s *sim) *sim {
 // checked makes one decision and looks that it breaks no promise.
 func (s *sim) checked() {
 	s.t.Helper()
-	before := s.w
-	promised := before.Rollout.Spec.replicas()
-	if before.Rollout.Spec.Strategy.Canary != nil {
-		_, n := before.Rollout.Spec.limits()
-		promised -= n
-	}
+	before := s.w // as it is now: carrying out a decision replaces entries
+	before.ReplicaSets, before.Services = slices.Clone(s.w.ReplicaSets), maps.Clone(s.w.Services)
+	_, unavailable := before.Rollout.Spec.limits()
+	promised := before.Rollout.Spec.replicas() - unavailable
 	d := s.decide()
-	if !before.Rollout.Spec.routed() {
+	if spec := before.Rollout.Spec; spec.Strategy.Canary != nil && !spec.routed() {
 		was, is := usable(before), usable(s.w)
 		if is < was && is < promised {
 			s.t.Fatalf("usable pods go from %d to %d, %d are promised\n%s", was, is, promised, s.story())
@@ -201,7 +200,7 @@ func TestPromisesHoldWhateverHappens(t *testing.T) {
 		images := []string{"web:1", "web:2", "web:3", "web:bad"}
 		s.broken["web:bad"] = true
 		for range rapid.IntRange(1, 8).Draw(t, "turns") {
-			switch rapid.SampledFrom([]string{"image", "image", "abort", "retry", "promote", "full", "scale", "good", "bad", "unclear", "pause", "resume", "wait"}).Draw(t, "turn") {
+			switch rapid.SampledFrom([]string{"image", "image", "abort", "retry", "promote", "full", "scale", "good", "bad", "unclear", "pause", "resume", "wait", "crash"}).Draw(t, "turn") {
 			case "image":
 				s.image(rapid.SampledFrom(images).Draw(t, "image"))
 			case "abort":
@@ -228,6 +227,8 @@ func TestPromisesHoldWhateverHappens(t *testing.T) {
 				s.change(true, "paused")
 			case "resume":
 				s.change(false, "paused")
+			case "crash":
+				s.broken[rapid.SampledFrom(images).Draw(t, "crashes")] = true
 			case "wait":
 				s.tick(40*time.Second, 1)
 			}

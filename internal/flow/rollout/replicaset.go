@@ -20,6 +20,7 @@ type set struct {
 	available   int32
 	annotations map[string]string
 	deleting    bool
+	returning   bool // it had a moment at which to be scaled down when it was read
 	made        bool // by this decision; the cluster does not have it yet
 }
 
@@ -30,6 +31,7 @@ func readSet(o manifest.Object) *set {
 		notes = map[string]string{}
 	}
 	return &set{
+		returning:   notes[DeadlineAnnotation] != "",
 		object:      o,
 		name:        o.Name(),
 		hash:        o.Text("metadata", "labels", HashLabel),

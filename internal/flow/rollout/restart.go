@@ -38,10 +38,9 @@ func (p *pass) restart() bool {
 		free--
 		evicted++
 	}
-	if old == evicted {
+	if old == 0 {
 		p.status.RestartedAt = at
-	}
-	if old > 0 {
+	} else {
 		p.in(restartAgain)
 	}
 	return evicted > 0

@@ -47,7 +47,7 @@ func (p *pass) sortRuns() {
 // skipsAnalysis reports whether nothing is measured: an abort, a full promotion, the first version, a return to a version
 // within its delay or the rollback window.
 func (p *pass) skipsAnalysis() bool {
-	return p.aborted() || p.r.Status.PromoteFull || p.fresh.delayed() || p.r.Status.StableRS == "" || p.withinWindow()
+	return p.aborted() || p.r.Status.PromoteFull || p.comesBack() || p.r.Status.StableRS == "" || p.withinWindow()
 }
 
 func (p *pass) canaryRuns() {
@@ -69,8 +69,6 @@ func (p *pass) blueGreenRuns() {
 	b := p.r.Spec.Strategy.BlueGreen
 	pre := p.promotionRun(b.PrePromotionAnalysis, p.runs.pre, p.skipsPre(), "pre", PrePromotionRun)
 	post := p.promotionRun(b.PostPromotionAnalysis, p.runs.post, p.skipsPost(), "post", PostPromotionRun)
-	p.judge(pre)
-	p.judge(post)
 	p.runs.pre, p.runs.post = pre, post
 	p.noteRuns()
 	p.endOthers()
@@ -159,6 +157,7 @@ func (p *pass) promotionRun(spec *Analysis, now *run, skip bool, infix, kind str
 	case p.needsRun(now):
 		return p.begins(*spec, infix, map[string]string{TypeLabel: kind})
 	}
+	p.judge(now)
 	return now
 }
 

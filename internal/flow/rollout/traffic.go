@@ -8,8 +8,8 @@ import (
 
 // route decides where the requests go. Weight never goes to pods that are not there: without an available canary pod it
 // stays with the stable version, and the stable version's share never grows over what its available pods can take, except
-// in an abort, where one available pod is enough (Argo Rollouts waits for all of them there and leaves the requests with the
-// bad version meanwhile). It is false where the pass is to wait for the driver to confirm the last weight.
+// in an abort and where the canary has no pods left: there one available pod is enough (Argo Rollouts waits for all of them
+// and leaves the requests with the bad version meanwhile). It is false where the pass is to wait for the driver to confirm the last weight.
 func (p *pass) route() bool {
 	if !p.r.Spec.routed() {
 		p.status.Canary.Weights = nil
@@ -60,7 +60,8 @@ func (p *pass) carries(t Traffic) bool {
 	if p.stable == nil {
 		return false
 	}
-	if p.aborted() && !p.r.Spec.dynamic() && p.stable.some() {
+	lost := !byHash(p.sets, t.CanaryHash).some()
+	if (lost || p.aborted() && !p.r.Spec.dynamic()) && t.Weights.Canary.Weight == 0 && p.stable.some() {
 		return true
 	}
 	return p.stable.available >= (t.Max-t.Weights.Canary.Weight)*p.r.Spec.replicas()/t.Max
@@ -148,6 +149,9 @@ func (p *pass) returning() int32 {
 	most := p.r.Spec.maxWeight()
 	weight := max(0, most-most*p.stable.available/max(p.r.Spec.replicas(), 1))
 	if w := p.r.Status.Canary.Weights; w != nil {
+		if s := byHash(p.sets, w.Canary.PodTemplateHash); !s.some() {
+			return 0 // what it would get would be lost
+		}
 		weight = min(weight, w.Canary.Weight)
 	}
 	return weight
