@@ -10,8 +10,18 @@ import (
 type begun struct {
 	net.Conn
 	first []byte
+	two   bool // it speaks HTTP/2
 	// handed is closed when another protocol that took the connection over has ended; nil while none has.
 	handed chan struct{}
+	ended  sync.Once
+}
+
+// Close ends the connection and tells whoever handed it over.
+func (b *begun) Close() error {
+	if b.two {
+		b.ended.Do(func() { close(b.handed) })
+	}
+	return b.Conn.Close()
 }
 
 func (b *begun) Read(p []byte) (int, error) {

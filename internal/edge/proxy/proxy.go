@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,8 @@ func (p *Proxy) Set(name string, s Service) (net.Addr, error) {
 	l := &listener{proxy: p, name: name, net: n, wanted: s.Listen, protocol: s.Protocol, open: map[net.Conn]struct{}{}}
 	l.table.Store(t)
 	l.http1 = l.server()
+	l.speaks2 = &handed{conns: make(chan net.Conn), done: make(chan struct{}), addr: n.Addr()}
+	l.two = l.server2()
 	p.services[name] = l
 	l.done.Go(l.accept)
 	return n.Addr(), nil
@@ -192,6 +195,8 @@ type listener struct {
 	protocol Protocol
 	table    atomic.Pointer[table]
 	http1    *fasthttp.Server
+	two      *http.Server
+	speaks2  *handed
 	done     sync.WaitGroup
 	closing  atomic.Bool
 
@@ -252,6 +257,8 @@ func (l *listener) serve(c net.Conn) {
 func (l *listener) close() {
 	l.closing.Store(true)
 	_ = l.net.Close()
+	close(l.speaks2.done)
+	go func() { _ = l.two.Shutdown(context.Background()) }() // ends by itself, or by cut
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.open {
@@ -261,6 +268,7 @@ func (l *listener) close() {
 }
 
 func (l *listener) cut() {
+	_ = l.two.Close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.open {

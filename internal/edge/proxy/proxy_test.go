@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -18,8 +17,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/h2c"
 
 	"github.com/sluice-delivery/sluice/internal/edge/proxy"
 )
@@ -27,7 +24,7 @@ import (
 // upstream answers with its name; what else it does, the path says.
 func upstream(t *testing.T, name string) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(h2c.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-From", name)
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/echo"):
@@ -64,7 +61,12 @@ func upstream(t *testing.T, name string) *httptest.Server {
 		default:
 			fmt.Fprint(w, name)
 		}
-	}), &http2.Server{}))
+	}))
+	var both http.Protocols
+	both.SetHTTP1(true)
+	both.SetUnencryptedHTTP2(true)
+	s.Config.Protocols = &both
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }
@@ -192,9 +194,9 @@ func TestRoutesGoByHeaderCookiePathAndMethod(t *testing.T) {
 }
 
 func client2() *http.Client {
-	return &http.Client{Transport: &http2.Transport{AllowHTTP: true, DialTLSContext: func(_ context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-		return net.Dial(network, addr)
-	}}}
+	var two http.Protocols
+	two.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: &http.Transport{Protocols: &two}}
 }
 
 func TestRequestsArriveAsTheyWere(t *testing.T) {

@@ -2,9 +2,8 @@ package proxy
 
 import (
 	"bufio"
-	"context"
-	"crypto/tls"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"golang.org/x/net/http2"
 )
 
 // upgrade hands a connection over to another protocol (WebSocket) and copies both ways until either side ends.
@@ -155,19 +153,58 @@ func (r h2) cookie(name string) (string, bool) {
 	return c.Value, true
 }
 
-// http2 serves a connection of HTTP/2 and speaks HTTP/2 to the endpoint (gRPC needs its trailers).
-func (l *listener) http2(c net.Conn) {
-	(&http2.Server{IdleTimeout: headerTimeout}).ServeConn(c, &http2.ServeConnOpts{Handler: http.HandlerFunc(l.stream)})
+// handed gives a server of net/http the connections that were found to speak HTTP/2.
+type handed struct {
+	conns chan net.Conn
+	done  chan struct{}
+	addr  net.Addr
+}
+
+func (h *handed) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handed) Close() error   { return nil }
+func (h *handed) Addr() net.Addr { return h.addr }
+
+// plain2 is HTTP/2 without TLS and nothing else.
+func plain2() *http.Protocols {
+	var p http.Protocols
+	p.SetUnencryptedHTTP2(true)
+	return &p
+}
+
+// server2 serves HTTP/2 and speaks it to the endpoint too (gRPC needs its trailers).
+func (l *listener) server2() *http.Server {
+	s := &http.Server{Handler: http.HandlerFunc(l.stream), Protocols: plain2(), IdleTimeout: headerTimeout, ErrorLog: log.New(io.Discard, "", 0)}
+	l.done.Go(func() { _ = s.Serve(l.speaks2) })
+	return s
+}
+
+// http2 hands a connection over and waits for its end.
+func (l *listener) http2(c *begun) {
+	c.two, c.handed = true, make(chan struct{})
+	l.mu.Lock()
+	delete(l.open, c.Conn) // its server ends it, with its streams
+	l.mu.Unlock()
+	select {
+	case l.speaks2.conns <- c:
+		<-c.handed
+	case <-l.speaks2.done:
+	}
 }
 
 // upstream2 keeps the HTTP/2 connections to endpoints; each carries many requests.
-var upstream2 = &http2.Transport{
-	AllowHTTP: true,
-	DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
-		return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, addr)
-	},
+var upstream2 = &http.Transport{
+	Protocols:       plain2(),
+	DialContext:     (&net.Dialer{Timeout: dialTimeout}).DialContext,
 	IdleConnTimeout: 30 * time.Second,
-	ReadIdleTimeout: 30 * time.Second,
+	HTTP2:           &http.HTTP2Config{SendPingTimeout: 30 * time.Second},
 }
 
 func (l *listener) stream(w http.ResponseWriter, r *http.Request) {
