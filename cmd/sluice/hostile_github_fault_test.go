@@ -221,7 +221,7 @@ func TestHostileGitHubEnvironment(t *testing.T) {
 			dir := world(t, "-- file --\ncontent\n")
 			put(t, poorWorkflow+"      - {uses: ./js, if: \"${{ env.JS == 'yes' }}\"}\n", dir, workflowFile)
 			put(t, "name: x\nruns: {using: node20, main: x.js}\n-- x.js --\n", dir, "js", "action.yml")
-			bin := without(t, missing)
+			bin := pathWithout(t, missing)
 			o := assail(t, dir, assault{args: []string{"run", "--progress", "plain"}, exit: []int{exitOK, exitFailed, exitUsage}, env: []string{"PATH=" + bin}, start: func(cmd *exec.Cmd) {
 				cmd.Args[2] = filepath.Join(bin, "sluice")
 				if missing == "bash" && os.Getuid() == 0 { // also where it usually is
@@ -239,8 +239,8 @@ func TestHostileGitHubEnvironment(t *testing.T) {
 	}
 }
 
-// without makes a folder for PATH with all programs of this machine's but one.
-func without(t *testing.T, missing string) string {
+// pathWithout makes a folder for PATH with all programs of this machine's but one.
+func pathWithout(t *testing.T, missing string) string {
 	t.Helper()
 	bin := t.TempDir()
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {

@@ -109,7 +109,7 @@ func launch(t *testing.T, dir string, a assault) outcome {
 	if ctx.Err() != nil {
 		t.Fatalf("sluice %q has not ended after %v\n%s\n%s", a.args, limit, clip(out.String()), clip(errs.String()))
 	}
-	if left := marked(mark); len(left) > 0 {
+	if left := markedProcesses(mark); len(left) > 0 {
 		if !a.loose {
 			t.Errorf("processes are left: %v", left)
 			killMarked(mark)
@@ -166,8 +166,8 @@ func environment(with []string) []string {
 	return out
 }
 
-// marked lists the living processes that have the mark in their environment, by pid and name.
-func marked(mark string) []string {
+// markedProcesses lists the living processes that have the mark in their environment, by pid and name.
+func markedProcesses(mark string) []string {
 	var out []string
 	stats, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range stats {
@@ -188,7 +188,7 @@ func marked(mark string) []string {
 // killMarked kills what marked lists, which this test has started.
 func killMarked(mark string) {
 	for range 50 {
-		left := marked(mark)
+		left := markedProcesses(mark)
 		if len(left) == 0 {
 			return
 		}
