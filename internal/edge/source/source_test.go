@@ -157,7 +157,7 @@ func TestCredentialsStayHidden(t *testing.T) {
 	w := newWorld(t)
 	_, _, third := w.history()
 	s := w.serve(false)
-	s.password = "Zq8-canary"
+	s.want("Zq8-canary", "")
 	url := s.URL + "/repo/.git"
 	now := morning
 	seen := filepath.Join(w.dir, "argv")
@@ -194,7 +194,7 @@ func TestCredentialsStayHidden(t *testing.T) {
 	if _, _, err := c.Resolve(t.Context(), source.Want{RepoURL: url, Fresh: true}); fault.CodeOf(err) != source.CodeDenied || strings.Contains(err.Error(), "canary") {
 		t.Errorf("a wrong password: %v", err)
 	}
-	s.password, s.bearer = "", "tok-canary"
+	s.want("", "tok-canary")
 	c.Use(source.Settings{Repositories: []source.Repository{{URL: url, Bearer: secret.New("tok-canary")}}})
 	resolve(t, c, source.Want{RepoURL: url, Fresh: true})
 	argv, err := os.ReadFile(seen)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -94,8 +95,16 @@ var morning = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 type server struct {
 	*httptest.Server
 	asked    atomic.Int64
+	mu       sync.Mutex
 	password string
 	bearer   string
+}
+
+// want says which password or token must be given from now on.
+func (s *server) want(password, bearer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.password, s.bearer = password, bearer
 }
 
 func (w world) serve(tls bool) *server {
@@ -113,7 +122,10 @@ func (w world) serve(tls bool) *server {
 	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		s.asked.Add(1)
 		_, password, _ := r.BasicAuth()
-		if s.password != "" && password != s.password || s.bearer != "" && r.Header.Get("Authorization") != "Bearer "+s.bearer {
+		s.mu.Lock()
+		refused := s.password != "" && password != s.password || s.bearer != "" && r.Header.Get("Authorization") != "Bearer "+s.bearer
+		s.mu.Unlock()
+		if refused {
 			rw.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			http.Error(rw, "who are you?", http.StatusUnauthorized)
 			return
