@@ -226,10 +226,14 @@ func remove(ctx context.Context, to Cluster, a application.Remove) (manifest.Obj
 		}
 		return err
 	})
-	if err != nil || a.DryRun {
+	if a.DryRun || err != nil && !manifest.Is(err, manifest.ReasonConflict) {
 		return nil, err
 	}
+	refused := err
 	left, err := to.Get(ctx, a.Kind, a.Key.Namespace, a.Key.Name)
+	if refused != nil && !manifest.NotFound(err) && (err != nil || left.UID() == a.UID) {
+		return nil, fmt.Errorf("delete %s: %v", a.Key, refused) // it is this very one, and something else stands against it
+	}
 	if err != nil || a.UID != "" && left.UID() != a.UID {
 		return nil, nil //nolint:nilerr // the deletion was accepted; what became of it is read again
 	}

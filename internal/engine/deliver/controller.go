@@ -95,6 +95,7 @@ type entry struct {
 	predicted map[manifest.Key]prediction
 	written   map[manifest.Key]written
 	due       time.Time // the next comparison by the clock
+	again     time.Time // when to compare again though nothing changed: a sync may begin then
 	drift     map[manifest.Key]string
 }
 

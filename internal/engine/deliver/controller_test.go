@@ -14,7 +14,7 @@ import (
 )
 
 func TestAnAutomatedApplicationFollowsItsSource(t *testing.T) {
-	h := start(t, kubetest.A)
+	h := start(t, kubetest.B)
 	first := h.commit(map[string]string{"web": docs(configMap("a", "1", ""), configMap("b", "1", ""))})
 	h.app("web", "web", automated)
 	app := h.until("web", "synced", synced)

@@ -65,19 +65,29 @@ func (c *Controller) refreshDue(ctx context.Context, e *entry, o manifest.Object
 	asked = max(asked, e.asked) // what the operation asked for
 	e.asked = nothing
 	c.mu.Unlock()
+	if !e.again.IsZero() && !now.Before(e.again) {
+		asked = max(asked, recent)
+	}
 	l, hard := wanted(app, asked, !e.due.IsZero() && !now.Before(e.due))
 	if err != nil {
 		l = max(l, recent)
 	}
 	if l == nothing {
-		return c.untilDue(e), nil
+		return sooner(c.untilDue(e), c.left(e.again)), nil
 	}
 	_, wait, err := c.refresh(ctx, e, o, l, hard)
 	if err != nil {
+		c.mu.Lock()
+		e.asked = max(e.asked, l)
+		c.mu.Unlock()
 		return 0, err
 	}
 	if l >= latest || e.due.IsZero() {
 		e.due = c.expiry(c.Clock())
+	}
+	e.again = time.Time{}
+	if wait > 0 {
+		e.again = c.Clock().Add(wait)
 	}
 	return sooner(wait, c.untilDue(e)), nil
 }
@@ -90,11 +100,14 @@ func (c *Controller) expiry(from time.Time) time.Time {
 	return from.Add(d)
 }
 
-func (c *Controller) untilDue(e *entry) time.Duration {
-	if e.due.IsZero() {
+func (c *Controller) untilDue(e *entry) time.Duration { return c.left(e.due) }
+
+// left is the wait until a time, at least a millisecond; zero where there is none.
+func (c *Controller) left(at time.Time) time.Duration {
+	if at.IsZero() {
 		return 0
 	}
-	return max(e.due.Sub(c.Clock()), time.Millisecond)
+	return max(at.Sub(c.Clock()), time.Millisecond)
 }
 
 // sooner is the shorter of two waits, of which zero is never.
