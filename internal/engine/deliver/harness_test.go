@@ -371,9 +371,8 @@ func (h *harness) events(called string) []string {
 }
 
 var (
-	configMaps  = manifest.Kind{Version: "v1", Kind: "ConfigMap"}
-	jobs        = manifest.Kind{Group: "batch", Version: "v1", Kind: "Job"}
-	deployments = manifest.Kind{Group: "apps", Version: "v1", Kind: "Deployment"}
+	configMaps = manifest.Kind{Version: "v1", Kind: "ConfigMap"}
+	jobs       = manifest.Kind{Group: "batch", Version: "v1", Kind: "Job"}
 )
 
 func configMap(called, value, annotations string) string {

@@ -129,27 +129,17 @@ func TestATerminationEndsASyncWithinSeconds(t *testing.T) {
 
 func TestWavesWaitForHealth(t *testing.T) {
 	h := start(t, kubetest.A)
-	deployment := `apiVersion: apps/v1
-kind: Deployment
-metadata: {name: first}
-spec:
-  selector: {matchLabels: {app: first}}
-  template: {metadata: {labels: {app: first}}, spec: {nodeSelector: {none: such}, containers: [{name: c, image: x}]}}
-`
-	h.commit(map[string]string{"web": docs(deployment, configMap("second", "1", "argocd.argoproj.io/sync-wave: '1'"))})
+	first := strings.Replace(job("first", "x", ""), ", annotations: {argocd.argoproj.io/hook: x}", "", 1)
+	h.commit(map[string]string{"web": docs(first, configMap("second", "1", "argocd.argoproj.io/sync-wave: '1'"))})
 	h.app("web", "web", "info: []")
 	h.sync("web", application.SyncOperation{})
 	h.until("web", "waiting for the first wave", func(a application.Application) bool {
-		return a.Status.OperationState != nil && a.Status.OperationState.Message == "waiting for healthy state of apps/Deployment/first"
+		return a.Status.OperationState != nil && a.Status.OperationState.Message == "waiting for healthy state of batch/Job/first"
 	})
 	if h.live(configMaps, "second") != nil {
 		t.Error("the second wave is there")
 	}
-	d := h.live(deployments, "first")
-	status := fmt.Sprintf(`{"status":{"observedGeneration":%d,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}}`, d.Int(0, "metadata", "generation"))
-	if _, err := h.to.Patch(t.Context(), deployments, h.kube.Namespace, "first", manifest.Patch{Kind: manifest.MergePatch, Data: []byte(status), Sub: "status"}, manifest.Writing{}); err != nil {
-		t.Fatal(err)
-	}
+	h.end("first", true)
 	h.until("web", "done", phase(application.Succeeded))
 	if h.live(configMaps, "second") == nil {
 		t.Error("the second wave is missing")
