@@ -154,6 +154,14 @@ spec:
   strategy: ` + strategy
 }
 
+// ingress is where requests for the stable Service come in.
+const ingress = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec: {rules: [{host: shop.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: stable, port: {number: 80}}}}]}}]}
+`
+
 func service(name string) string {
 	return "---\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec: {ports: [{port: 80}], selector: {app: web}}\n"
 }
@@ -188,10 +196,12 @@ func (m *metric) template(name, more string) string {
 func TestACanaryThroughEveryKindOfStep(t *testing.T) {
 	s := raise(t)
 	good := measured(t)
-	s.Apply(t, good.template("once", "")+service("stable")+service("canary")+"---"+web(`
+	s.Apply(t, ingress+good.template("once", "")+service("stable")+service("canary")+"---"+web(`
     canary:
       stableService: stable
       canaryService: canary
+      scaleDownDelaySeconds: 1
+      trafficRouting: {nginx: {stableIngress: web}}
       steps:
       - setWeight: 34
       - pause: {}
@@ -207,8 +217,8 @@ func TestACanaryThroughEveryKindOfStep(t *testing.T) {
 	s.version(2)
 	s.phase(rollout.Paused, 1)
 	second := s.rollout().Status.CurrentPodHash
-	s.Wait(t, "one pod of three is new and the canary Service picks it", func() bool {
-		return s.pods(second) == 1 && s.pods(first) == 2 && s.selector("canary") == second && s.selector("stable") == first
+	s.Wait(t, "two pods are new and the canary Service picks them", func() bool {
+		return s.pods(second) == 2 && s.pods(first) == 3 && s.selector("canary") == second && s.selector("stable") == first
 	})
 	if good.asked.Load() != 0 {
 		t.Error("it was measured before its step")
@@ -218,7 +228,7 @@ func TestACanaryThroughEveryKindOfStep(t *testing.T) {
 	if good.asked.Load() != 2 {
 		t.Errorf("measured %d times", good.asked.Load())
 	}
-	s.Wait(t, "two pods of three are new", func() bool { return s.pods(second) == 2 && s.pods(first) == 1 })
+	s.Wait(t, "the canary has the scale that it was given", func() bool { return s.pods(second) == 2 && s.pods(first) == 3 })
 	s.promote(false)
 	s.phase(rollout.Healthy, 8)
 	s.Wait(t, "the new version is alone", func() bool {
@@ -297,12 +307,7 @@ func TestBlueGreenIsSwitchedAbortedAndUndone(t *testing.T) {
 
 func TestNginxWeightsFollowTheSteps(t *testing.T) {
 	s := raise(t)
-	s.Apply(t, `
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: web}
-spec: {rules: [{host: shop.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: stable, port: {number: 80}}}}]}}]}
-`+service("stable")+service("canary")+"---"+web("{canary: {stableService: stable, canaryService: canary, trafficRouting: {nginx: {stableIngress: web}}, steps: [{setWeight: 5}, {pause: {}}, {setWeight: 50}, {pause: {}}]}}"))
+	s.Apply(t, ingress+service("stable")+service("canary")+"---"+web("{canary: {stableService: stable, canaryService: canary, trafficRouting: {nginx: {stableIngress: web}}, steps: [{setWeight: 5}, {pause: {}}, {setWeight: 50}, {pause: {}}]}}"))
 	weight := func() string {
 		o := s.Object(t, manifest.Kind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"}, "web-web-canary")
 		return o.Annotation("nginx.ingress.kubernetes.io/canary-weight")
