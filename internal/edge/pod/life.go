@@ -226,6 +226,10 @@ func (l *life) tell() {
 	l.telling.Lock()
 	defer l.telling.Unlock()
 	l.mu.Lock()
+	if l.ctx.Err() != nil && !l.gone { // it ends with the manager: what is kept says that it runs, and it is begun again
+		l.mu.Unlock()
+		return
+	}
 	s := l.status()
 	same := equal(s, l.last)
 	l.last = s

@@ -42,8 +42,6 @@ type Config struct {
 	Event func(pod manifest.Object, reason, message string, warning bool)
 	// Address gives a pod its loopback address.
 	Address func(pod manifest.Object) string
-	// Hosts is the file of names that processes are to see as /etc/hosts; "" for the system's own.
-	Hosts string
 	// Engine runs containers; nil runs their commands as processes.
 	Engine *Engine
 	Now    func() time.Time // nil for time.Now

@@ -106,8 +106,9 @@ func (c *container) process(env []corev1.EnvVar, command, args []string) (*plan,
 	}
 	if c.l.m.mounts {
 		p.mounts = mounts
-		if h := c.l.m.c.Hosts; h != "" && !c.l.pod.Spec.HostNetwork {
-			p.mounts = append(p.mounts, mount{Source: h, Target: "/etc/hosts", ReadOnly: true})
+		hosts := c.l.m.hosts(c.l.pod.Namespace)
+		if _, err := os.Stat(hosts); err == nil {
+			p.mounts = append(p.mounts, mount{Source: hosts, Target: "/etc/hosts", ReadOnly: true})
 		}
 	} else if len(mounts) > 0 {
 		rewrite := rewriter(mounts)
