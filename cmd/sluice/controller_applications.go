@@ -20,6 +20,10 @@ func runApplications(ctx context.Context, c *cluster.Cluster, o controllerOption
 		return cluster.Fault(c.Server, err)
 	}
 	if !slices.ContainsFunc(kinds, func(d manifest.Discovered) bool { return d.Kind == applicationKind }) {
+		if o.only == "" {
+			log.Warn("the cluster does not define Application: none is reconciled (sluice crd install defines it)")
+			return nil
+		}
 		return fault.New(codeUnserved, "the cluster %s does not define Application (argoproj.io/v1alpha1)", c.Server).WithHint("sluice crd install defines it")
 	}
 	dir, err := stateHome()
@@ -36,6 +40,9 @@ func runApplications(ctx context.Context, c *cluster.Cluster, o controllerOption
 	defer p.close()
 	ac := p.controller(named)
 	ac.Workers = o.workers
+	if o.namespace == "" {
+		ac.Namespaces = nil // Argo CD's own namespace, as Argo CD does
+	}
 	ac.Tell = func(t deliver.Told) { log.Info(t.Message, "application", t.Namespace+"/"+t.Name, "reason", t.Reason) }
 	ac.Failed = func(namespace, name string, err error) {
 		log.Debug("tried again", "application", namespace+"/"+name, "error", err)
