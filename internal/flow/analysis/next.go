@@ -10,6 +10,12 @@ import (
 // retryAfter is how long after an error a metric is measured again, and how often one without an interval would be.
 const retryAfter = 10 * time.Second
 
+// How the messages of runs that cannot be begun start.
+const (
+	unresolved = "Unable to resolve metric arguments"
+	invalid    = "Analysis spec invalid"
+)
+
 // Next is what an AnalysisRun needs now: the readings that are due, or else its new status and when to look again. Rules
 // are those of https://argo-rollouts.readthedocs.io/en/stable/features/analysis/: a metric is first measured after its
 // initialDelay, then every interval until its count is reached; an error is tried again after ten seconds; a reading that
@@ -56,7 +62,7 @@ func Next(run Run, values Values, now time.Time) Step {
 // Broken is the status of a run whose arguments cannot be had, for example because a Secret is not there. err is not to
 // hold a Secret's contents.
 func Broken(run Run, err error) Status {
-	return broken(run.Status, fmt.Sprintf("Unable to resolve metric arguments: %v", err))
+	return broken(run.Status, fmt.Sprintf("%s: %v", unresolved, err))
 }
 
 func broken(s Status, message string) Status {
@@ -68,7 +74,7 @@ func broken(s Status, message string) Status {
 func check(run Run) ([]Metric, error) {
 	metrics, err := run.Spec.resolved()
 	if err != nil {
-		return nil, fmt.Errorf("Unable to resolve metric arguments: %w", err) //nolint:staticcheck // Argo's words
+		return nil, fmt.Errorf("%s: %w", unresolved, err)
 	}
 	err = Validate(metrics)
 	if err == nil {
@@ -78,7 +84,7 @@ func check(run Run) ([]Metric, error) {
 		_, err = retention(run.Spec, metrics)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Analysis spec invalid: %w", err) //nolint:staticcheck // Argo's words
+		return nil, fmt.Errorf("%s: %w", invalid, err)
 	}
 	return metrics, nil
 }

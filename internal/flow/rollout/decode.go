@@ -134,9 +134,6 @@ func (s Spec) unavailable() intstr.IntOrString {
 	return quarter
 }
 
-// revision is the rollout's revision, 0 where it has none yet.
-func (r Rollout) revision() int64 { return number(r.Object.Annotation(RevisionAnnotation)) }
-
 func number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {

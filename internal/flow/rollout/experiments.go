@@ -231,7 +231,7 @@ func (p *pass) experimentTemplate(t ExperimentStepTemplate) (manifest.Object, er
 	case "stable":
 		from = p.stable
 	default:
-		return nil, fmt.Errorf("Invalid template step SpecRef: must be canary or stable") //nolint:staticcheck // Argo's words
+		return nil, words("Invalid template step SpecRef: must be canary or stable")
 	}
 	template := from.object.Sub("spec", "template").Copy()
 	selector := from.object.Sub("spec", "selector").Copy()

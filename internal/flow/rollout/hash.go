@@ -75,7 +75,6 @@ type oldMeta struct {
 	Name                       string                      `json:"name,omitempty"`
 	GenerateName               string                      `json:"generateName,omitempty"`
 	Namespace                  string                      `json:"namespace,omitempty"`
-	SelfLink                   string                      `json:"selfLink,omitempty"`
 	UID                        string                      `json:"uid,omitempty"`
 	ResourceVersion            string                      `json:"resourceVersion,omitempty"`
 	Generation                 int64                       `json:"generation,omitempty"`
@@ -91,7 +90,7 @@ type oldMeta struct {
 
 func metaOf(m metav1.ObjectMeta) oldMeta {
 	return oldMeta{
-		m.Name, m.GenerateName, m.Namespace, m.SelfLink, string(m.UID), m.ResourceVersion, m.Generation, m.CreationTimestamp,
+		m.Name, m.GenerateName, m.Namespace, string(m.UID), m.ResourceVersion, m.Generation, m.CreationTimestamp,
 		m.DeletionTimestamp, m.DeletionGracePeriodSeconds, m.Labels, m.Annotations, m.OwnerReferences, m.Finalizers, m.ManagedFields,
 	}
 }

@@ -314,7 +314,7 @@ func TestPatchesAreThePlugins(t *testing.T) {
 	} {
 		expect(t, "patch", c.got, c.want)
 	}
-	if _, err := SkipStep(Rollout{Spec: Spec{Strategy: Strategy{BlueGreen: &BlueGreen{}}}}, false); err != ErrSkipBlueGreen { //nolint:errorlint // the very error
+	if _, err := SkipStep(Rollout{Spec: Spec{Strategy: Strategy{BlueGreen: &BlueGreen{}}}}, false); err != ErrSkipBlueGreen {
 		t.Error(err)
 	}
 }

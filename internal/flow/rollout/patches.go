@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +16,11 @@ import (
 func merge(sub, text string, args ...any) manifest.Patch {
 	return manifest.Patch{Kind: manifest.MergePatch, Sub: sub, Data: fmt.Appendf(nil, text, args...)}
 }
+
+// words is an error in the words of Argo Rollouts, which does not begin them small.
+type words string
+
+func (w words) Error() string { return string(w) }
 
 // Promote goes on from a pause, or leaves the step that is being done behind. full goes to the end without steps, pauses
 // and analyses. There may be two patches (status, then spec) or none, where there is nothing to promote.
@@ -60,9 +64,9 @@ func (r Rollout) nextIndex() *int32 {
 }
 
 // The refusals of SkipStep, in the words of the plugin.
-var (
-	ErrSkipBlueGreen = errors.New("Cannot skip steps of a bluegreen rollout. Run without a flags") //nolint:staticcheck // Argo's words
-	ErrSkipNoSteps   = errors.New("Cannot skip steps of a rollout without steps")                  //nolint:staticcheck // Argo's words
+const (
+	ErrSkipBlueGreen = words("Cannot skip steps of a bluegreen rollout. Run without a flags")
+	ErrSkipNoSteps   = words("Cannot skip steps of a rollout without steps")
 )
 
 // SkipStep leaves the current step out, or all that are left.

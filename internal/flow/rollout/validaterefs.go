@@ -178,9 +178,9 @@ func routersWrong(w World, r Rollout) *field.Error {
 		single, several := n.StableIngress != "", len(n.StableIngresses) > 0
 		switch {
 		case single && several:
-			return field.InternalError(path.Child("nginx"), errors.New("Either StableIngress or StableIngresses must be configured. Both are configured.")) //nolint:staticcheck // Argo's words
+			return field.InternalError(path.Child("nginx"), words("Either StableIngress or StableIngresses must be configured. Both are configured."))
 		case !single && !several:
-			return field.InternalError(path.Child("nginx"), errors.New("Either StableIngress or StableIngresses must be configured. Neither are configured.")) //nolint:staticcheck // Argo's words
+			return field.InternalError(path.Child("nginx"), words("Either StableIngress or StableIngresses must be configured. Neither are configured."))
 		}
 	}
 	if i := t.Istio; i != nil && (i.VirtualService != nil) == (len(i.VirtualServices) > 0) {
