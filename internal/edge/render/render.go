@@ -33,6 +33,8 @@ type Sources struct {
 	Warn func(app string, f *fault.Fault)
 	// Home is the namespace of Argo CD's own, "argocd" unless told: applications of others are called namespace_name.
 	Home string
+	// Work reads repositories of this machine as their files stand, committed or not.
+	Work bool
 
 	kept kept
 }
@@ -53,7 +55,7 @@ func (s *Sources) Resolve(ctx context.Context, app application.Application, sour
 			w.Fresh = fresh
 			out[i], away, err = s.Cache.ResolveChart(ctx, w)
 		} else {
-			out[i], away, err = s.Cache.Resolve(ctx, source.Want{RepoURL: one.RepoURL, Project: app.Spec.Project, Revision: one.TargetRevision, Prefix: one.TagPrefix, Fresh: fresh})
+			out[i], away, err = s.Cache.Resolve(ctx, source.Want{RepoURL: one.RepoURL, Project: app.Spec.Project, Revision: one.TargetRevision, Prefix: one.TagPrefix, Fresh: fresh, Work: s.Work})
 		}
 		if err != nil {
 			return nil, which(sources, i, err)
@@ -141,7 +143,7 @@ func (s *Sources) trees(ctx context.Context, app application.Application, source
 		case one.Chart != "":
 			w.own[i], err = s.Cache.Chart(ctx, chartWant(app, one), revisions[i])
 		default:
-			w.own[i], err = s.Cache.Tree(ctx, source.Want{RepoURL: one.RepoURL, Project: app.Spec.Project}, revisions[i])
+			w.own[i], err = s.Cache.Tree(ctx, source.Want{RepoURL: one.RepoURL, Project: app.Spec.Project, Work: s.Work}, revisions[i])
 		}
 		if err == nil && one.Ref != "" && w.refs[one.Ref] != nil {
 			err = fault.New(CodeSource, "two sources have ref: %s", one.Ref)

@@ -78,6 +78,7 @@ type Want struct {
 	Revision string // branch, tag, commit, range of versions; "" is HEAD
 	Prefix   string // of the tags that a version or range of versions is matched against (tagPrefix)
 	Fresh    bool   // ask the server though it was asked a moment ago
+	Work     bool   // of a repository on this machine the files as they stand, committed or not
 }
 
 // repository is one that was opened: a folder of this machine or a mirror.
@@ -138,7 +139,7 @@ func (c *Cache) Resolve(ctx context.Context, w Want) (commit string, away error,
 	if err != nil {
 		return "", nil, err
 	}
-	if r.plain {
+	if r.plain || w.Work && r.local != "" {
 		t, err := Plain(ctx, r.local)
 		if err != nil {
 			return "", nil, err
@@ -173,7 +174,7 @@ func (c *Cache) Tree(ctx context.Context, w Want, commit string) (*Tree, error) 
 	if err != nil {
 		return nil, err
 	}
-	if r.plain {
+	if r.plain || w.Work && r.local != "" {
 		return Plain(ctx, r.local)
 	}
 	if !isCommit(commit) {
