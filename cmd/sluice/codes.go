@@ -36,10 +36,12 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/workspace"
 	"github.com/sluice-delivery/sluice/internal/engine/advance"
 	"github.com/sluice-delivery/sluice/internal/engine/intake"
+	"github.com/sluice-delivery/sluice/internal/flow/analysis"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
 	"github.com/sluice-delivery/sluice/internal/flow/report"
+	"github.com/sluice-delivery/sluice/internal/flow/rollout"
 	"github.com/sluice-delivery/sluice/internal/flow/run"
 )
 
@@ -51,7 +53,7 @@ func allDocs() []fault.Doc {
 		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
 		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs, advance.Docs,
-		sandbox.Docs, deliveryDocs, rolloutDocs, cluster.Docs, source.Docs, render.Docs,
+		sandbox.Docs, deliveryDocs, rolloutDocs, cluster.Docs, source.Docs, render.Docs, analysis.Docs, rollout.Docs,
 	} {
 		out = append(out, some...)
 	}
