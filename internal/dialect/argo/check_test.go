@@ -46,7 +46,7 @@ func TestGolden(t *testing.T) {
 func check(file string, data []byte) fault.Faults {
 	var faults fault.List
 	for _, d := range argo.Read(file, data, &faults) {
-		argo.Check(d, &faults)
+		argo.Check(d, argo.Reading{}, &faults)
 	}
 	return faults.Sorted()
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,12 +13,18 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
 	"github.com/sluice-delivery/sluice/internal/flow/analysis"
+	"github.com/sluice-delivery/sluice/internal/flow/application"
+	"github.com/sluice-delivery/sluice/internal/flow/applicationset"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
 
-// fields holds what was written against the Go type that it is read into: one list of fields for both.
-type fields struct{ faults *fault.List }
+// fields holds what was written against the Go type that it is read into: one list of fields for both. asks takes what the
+// table says of fields that can be read, and are refused or have no effect.
+type fields struct {
+	kind         string
+	faults, asks *fault.List
+}
 
 // anything are the types that take whatever is written; their own readers judge it.
 var anything = []reflect.Type{
@@ -52,8 +59,8 @@ func (f fields) value(n *yamlx.Node, t reflect.Type, path string) {
 			f.wrong(n, path, "a list")
 			return
 		}
-		for _, item := range n.Items {
-			f.value(item, t.Elem(), path)
+		for i, item := range n.Items {
+			f.value(item, t.Elem(), path+"["+strconv.Itoa(i)+"]")
 		}
 	case reflect.Map:
 		if !n.IsMapping() {
@@ -79,7 +86,7 @@ func (f fields) mapping(n *yamlx.Node, t reflect.Type, path string) {
 		f.wrong(n, path, "a mapping")
 		return
 	}
-	known := map[string]reflect.Type{}
+	known := map[string]member{}
 	gather(t, known)
 	for _, p := range n.Pairs {
 		name := p.Key.Value
@@ -90,12 +97,60 @@ func (f fields) mapping(n *yamlx.Node, t reflect.Type, path string) {
 			}
 			continue
 		}
-		f.value(p.Value, inside, path+"."+name)
+		if row, ok := told()[fieldOf{f.kind, name, inside.owner}]; ok {
+			if says(p.Value) {
+				f.tell(p.Key, path+"."+name, row)
+			}
+			continue
+		}
+		if form, ok := templates[fieldOf{f.kind, name, inside.owner}]; ok {
+			fields{"Application", f.faults, f.asks}.value(p.Value, form, path+"."+name)
+			continue
+		}
+		f.value(p.Value, inside.form, path+"."+name)
 	}
 }
 
+// says reports whether a value asks for anything: null, false and an empty list do not.
+func says(n *yamlx.Node) bool {
+	if no, ok := n.Bool(); ok && !no {
+		return false
+	}
+	return !n.IsNull() && (!n.IsSequence() || len(n.Items) > 0)
+}
+
+// tell tells of a field that is known by name and does not do what Argo does with it.
+func (f fields) tell(key *yamlx.Node, path string, row Row) {
+	path = strings.TrimPrefix(path, ".")
+	if row.Support == Refused {
+		f.asks.Add(fault.At(CodeRefused, key.At(), "%s: %s", path, row.Note).WithHint("%s", row.Hint))
+		return
+	}
+	f.asks.Add(fault.At(CodeNoted, key.At(), "%s: %s", path, row.Note).WithSeverity(row.Tell))
+}
+
+// template is the Application that an ApplicationSet makes more of.
+type template struct {
+	Metadata manifest.Object  `json:"metadata"`
+	Spec     application.Spec `json:"spec"`
+}
+
+// templates are the fields of an ApplicationSet that hold a template, kept there as it was written.
+var templates = map[fieldOf]reflect.Type{
+	{"ApplicationSet", "template", reflect.TypeFor[applicationset.Spec]()}:        reflect.TypeFor[template](),
+	{"ApplicationSet", "template", reflect.TypeFor[applicationset.List]()}:        reflect.TypeFor[template](),
+	{"ApplicationSet", "template", reflect.TypeFor[applicationset.Clusters]()}:    reflect.TypeFor[template](),
+	{"ApplicationSet", "template", reflect.TypeFor[applicationset.Git]()}:         reflect.TypeFor[template](),
+	{"ApplicationSet", "template", reflect.TypeFor[applicationset.SCMProvider]()}: reflect.TypeFor[template](),
+	{"ApplicationSet", "template", reflect.TypeFor[applicationset.PullRequest]()}: reflect.TypeFor[template](),
+	{"ApplicationSet", "template", reflect.TypeFor[applicationset.Combination]()}: reflect.TypeFor[template](),
+}
+
+// member is a field of a struct, and the struct that declares it.
+type member struct{ owner, form reflect.Type }
+
 // gather lists a struct's fields by their JSON names, those of embedded structs among them.
-func gather(t reflect.Type, into map[string]reflect.Type) {
+func gather(t reflect.Type, into map[string]member) {
 	for i := range t.NumField() {
 		x := t.Field(i)
 		name, _, _ := strings.Cut(x.Tag.Get("json"), ",")
@@ -103,12 +158,12 @@ func gather(t reflect.Type, into map[string]reflect.Type) {
 		case x.Anonymous && name == "":
 			gather(x.Type, into)
 		case name != "" && name != "-":
-			into[name] = x.Type
+			into[name] = member{t, x.Type}
 		}
 	}
 }
 
-func (f fields) unknown(key *yamlx.Node, name, path string, known map[string]reflect.Type) {
+func (f fields) unknown(key *yamlx.Node, name, path string, known map[string]member) {
 	names := make([]string, 0, len(known))
 	for k := range known {
 		names = append(names, k)

@@ -19,6 +19,7 @@ const (
 	CodeType    = "SL5503" // a field holds something else than it must
 	CodeInvalid = "SL5504" // a value that Argo refuses
 	CodeRefused = "SL5505" // a field that Sluice does not do
+	CodeNoted   = "SL5506" // a field that has no effect here
 )
 
 // Docs explains the codes.
@@ -28,6 +29,7 @@ var Docs = []fault.Doc{
 	{Code: CodeType, Summary: "a field of a manifest holds the wrong type", Text: "The cluster would refuse the object. Often a number or a yes/no wants quotes, or a list has become a mapping."},
 	{Code: CodeInvalid, Summary: "a manifest of Argo has a value that Argo refuses", Text: "The message is what the Argo controllers would put into the object's status."},
 	{Code: CodeRefused, Summary: "a manifest of Argo asks for something that Sluice does not do", Text: "docs/argo.md lists what is supported. The object is not delivered by halves: take the field out, or keep this one with Argo."},
+	{Code: CodeNoted, Summary: "a field of a manifest of Argo has no effect here", Text: "The rest of the object is delivered as it says. docs/argo.md lists these fields with the reason."},
 }
 
 // Document is one object of a file, with the place of each of its fields.
