@@ -144,5 +144,6 @@ func numbers(answer model.Value) (any, error) {
 		}
 		return out, nil
 	}
-	return nil, errors.New("Prometheus metric type not supported") //nolint:staticcheck // Argo's words
+	//lint:ignore ST1005 Argo's words
+	return nil, errors.New("Prometheus metric type not supported")
 }

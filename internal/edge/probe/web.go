@@ -61,7 +61,8 @@ func fetch(ctx context.Context, w analysis.Web) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("Received no bytes in response: %w", err) //nolint:staticcheck // Argo's words
+		//lint:ignore ST1005 Argo's words
+		return nil, fmt.Errorf("Received no bytes in response: %w", err)
 	}
 	if len(data) > mostAnswer {
 		return nil, fmt.Errorf("the answer has more than %d bytes", mostAnswer)
@@ -79,7 +80,7 @@ func request(ctx context.Context, w analysis.Web) (*http.Request, error) {
 	case w.Body != "" && hasJSON:
 		return nil, errors.New("use either Body or JSONBody; both cannot exists for WebMetric payload")
 	case (w.Body != "" || hasJSON) && method == http.MethodGet:
-		return nil, errors.New("Body/JSONBody can only be used with POST or PUT WebMetric Method types") //nolint:staticcheck // Argo's words
+		return nil, errors.New("Body/JSONBody can only be used with POST or PUT WebMetric Method types")
 	}
 	body := []byte(w.Body)
 	if hasJSON {
@@ -109,7 +110,8 @@ func request(ctx context.Context, w analysis.Web) (*http.Request, error) {
 func pick(data []byte, path string) (any, string, error) {
 	var answer any
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return nil, "", fmt.Errorf("Could not parse JSON body: %w", err) //nolint:staticcheck // Argo's words
+		//lint:ignore ST1005 Argo's words
+		return nil, "", fmt.Errorf("Could not parse JSON body: %w", err)
 	}
 	if path == "" {
 		path = "{$}"
@@ -120,7 +122,8 @@ func pick(data []byte, path string) (any, string, error) {
 	}
 	found, err := j.FindResults(answer)
 	if err != nil {
-		return nil, "", fmt.Errorf("Could not find JSONPath in body: %w", err) //nolint:staticcheck // Argo's words
+		//lint:ignore ST1005 Argo's words
+		return nil, "", fmt.Errorf("Could not find JSONPath in body: %w", err)
 	}
 	for _, list := range found {
 		for _, v := range list {

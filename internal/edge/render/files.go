@@ -2,7 +2,6 @@ package render
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -198,5 +197,3 @@ func clean(name string) string {
 	}
 	return strings.TrimPrefix(c, "/")
 }
-
-func wrap(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }

@@ -96,6 +96,7 @@ func misbehave(a ask) (any, error) {
 				part[i] = byte(i)
 			}
 			all = append(all, part)
+			runtime.KeepAlive(all)
 		}
 	case "leap":
 		all := make([]byte, a.N<<30)
@@ -136,6 +137,7 @@ func misbehave(a ask) (any, error) {
 	return nil, fmt.Errorf("cannot %s", a.Do)
 }
 
+//lint:ignore SA5007 that is what it is for
 func deep(n int) int { return deep(n+1) + deep(n+2) }
 
 func open(t *testing.T, o sandbox.Options) *sandbox.Pool {
@@ -263,9 +265,16 @@ func TestTheChildReachesNothing(t *testing.T) {
 	canary := t.TempDir() + "/canary"
 	p := open(t, sandbox.Options{Workers: 1})
 	for _, a := range []ask{
-		{Do: "open", Arg: "/etc/hostname"}, {Do: "open", Arg: "/proc/self/environ"}, {Do: "create", Arg: canary},
-		{Do: "create", Arg: "here"}, {Do: "list"}, {Do: "dial", Arg: l.Addr().String()}, {Do: "listen"},
-		{Do: "exec"}, {Do: "fork"}, {Do: "kill"},
+		{Do: "open", Arg: "/etc/hostname"},
+		{Do: "open", Arg: "/proc/self/environ"},
+		{Do: "create", Arg: canary},
+		{Do: "create", Arg: "here"},
+		{Do: "list"},
+		{Do: "dial", Arg: l.Addr().String()},
+		{Do: "listen"},
+		{Do: "exec"},
+		{Do: "fork"},
+		{Do: "kill"},
 	} {
 		if _, err := do(t, p, a); err == nil || !strings.Contains(err.Error(), "operation not permitted") {
 			t.Errorf("%s %s: %v", a.Do, a.Arg, err)

@@ -72,9 +72,7 @@ func isHook(o manifest.Object) bool { return len(Hooks(o)) > 0 }
 // deletePolicies are when a hook's object is deleted; BeforeHookCreation where nothing is told.
 func deletePolicies(o manifest.Object) []string {
 	var out []string
-	for _, w := range words(o.Annotation(AnnotationHookDelete)) {
-		out = append(out, w)
-	}
+	out = append(out, words(o.Annotation(AnnotationHookDelete))...)
 	for _, w := range words(o.Annotation(helmHookDelete)) {
 		if p := helmPolicies[w]; p != "" {
 			out = append(out, p)

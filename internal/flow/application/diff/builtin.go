@@ -36,6 +36,7 @@ var builtin = sync.OnceValue(func() map[manifest.Kind]reflect.Type {
 	add(
 		"v1", core.Pod{}, core.Service{}, core.ConfigMap{}, core.Secret{}, core.Namespace{}, core.ServiceAccount{},
 		core.PersistentVolume{}, core.PersistentVolumeClaim{}, core.ReplicationController{}, core.ResourceQuota{}, core.LimitRange{},
+		//lint:ignore SA1019 clusters still serve the kind
 		core.Endpoints{}, core.PodTemplate{}, core.Node{}, core.Event{},
 	)
 	add("apps/v1", apps.Deployment{}, apps.StatefulSet{}, apps.DaemonSet{}, apps.ReplicaSet{}, apps.ControllerRevision{})
