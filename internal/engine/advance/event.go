@@ -104,8 +104,9 @@ func (r *recorder) write(ctx context.Context, e told, before map[same]written, b
 	}
 	id := same{e.about.UID(), e.reason, e.message}
 	was, again := before[id]
-	if len(before) > 10*waiting {
+	if len(before)+len(buckets) > 20*waiting { // of objects that are gone
 		clear(before)
+		clear(buckets)
 	}
 	stamp := e.at.UTC().Format(time.RFC3339)
 	if again && e.at.Sub(was.at) < repeated {

@@ -347,6 +347,7 @@ spec:
   args: [{name: token, valueFrom: {secretKeyRef: {name: token, key: key}}}, {name: gone, value: x}]
   metrics:
   - {name: echo, successCondition: 'result.nothing == 1', provider: {web: {url: "`+server.URL+`/{{args.token}}", headers: [{key: Authorization, value: "{{args.token}}"}]}}}
+  - {name: asked, provider: {prometheus: {address: "http://127.0.0.1:1", query: 'up{token="{{args.token}}"}'}}}
   - {name: refused, provider: {web: {url: "http://127.0.0.1:1/{{args.token}}?a={{args.token}}"}}}
 `)
 	s.Wait(t, "the run ends", func() bool {

@@ -84,7 +84,7 @@ func (s *Status) count(t Taken, dry bool, now time.Time) {
 	r := s.result(t.Reading.Metric)
 	if r == nil {
 		s.MetricResults = append(s.MetricResults, MetricResult{
-			Name: t.Reading.Metric, Phase: Running, DryRun: dry, Metadata: t.Metadata,
+			Name: t.Reading.Metric, Phase: Running, DryRun: dry, Metadata: masked(t.Metadata, t.Reading.secrets),
 		})
 		r = &s.MetricResults[len(s.MetricResults)-1]
 	}
@@ -118,10 +118,15 @@ func (m *Measurement) mask(secrets []string) {
 		return
 	}
 	m.Message, m.Value = mask(m.Message, secrets), mask(m.Value, secrets)
-	m.Metadata = maps.Clone(m.Metadata)
-	for k, v := range m.Metadata {
-		m.Metadata[k] = mask(v, secrets)
+	m.Metadata = masked(m.Metadata, secrets)
+}
+
+func masked(texts map[string]string, secrets []string) map[string]string {
+	out := maps.Clone(texts)
+	for k, v := range out {
+		out[k] = mask(v, secrets)
 	}
+	return out
 }
 
 func (r *MetricResult) tally(p Phase) {
