@@ -294,6 +294,16 @@ func (c *Controller) live(ctx context.Context, e *entry, at *place, d applicatio
 	return live, nil
 }
 
+// stale is how long what was read may be older than what the cluster answered; zero where it is not. After that it is read
+// again, because nothing may tell of it any more.
+func (e *entry) stale(now time.Time) time.Duration {
+	var left time.Duration
+	for _, w := range e.written {
+		left = max(left, w.at.Add(behind).Sub(now)+time.Millisecond)
+	}
+	return left
+}
+
 // managesNamespace reports whether the sync makes the destination's namespace.
 func managesNamespace(app application.Application) bool {
 	return app.Spec.SyncPolicy != nil && (app.Spec.SyncPolicy.ManagedNamespaceMetadata != nil || slices.Contains(app.Spec.SyncPolicy.SyncOptions, "CreateNamespace=true"))
@@ -321,9 +331,10 @@ func sortedNames(m map[string]bool) []string {
 
 // written is an object as the cluster answered that it is now. The watch tells of it a moment later.
 type written struct {
-	object manifest.Object // nil: it is gone
-	uid    string
-	at     time.Time
+	object  manifest.Object // nil: it is gone
+	uid     string
+	removed bool // its deletion was asked for
+	at      time.Time
 }
 
 // behind is how long a watch may stay behind an answer.
@@ -336,13 +347,13 @@ func (e *entry) freshen(live application.Live, now time.Time) {
 		switch {
 		case now.Sub(w.at) > behind:
 			delete(e.written, key)
+		case w.object == nil && there && seen.UID() == w.uid:
+			delete(live.Objects, key)
 		case w.object == nil:
-			if there && seen.UID() == w.uid {
-				delete(live.Objects, key)
-			}
-		case !there:
+			delete(e.written, key)
+		case !there && !w.removed: // what was deleted was there before, so the watch knows that it went
 			live.Objects[key] = w.object
-		case seen.UID() == w.object.UID() && older(seen.Revision(), w.object.Revision()):
+		case there && seen.UID() == w.object.UID() && older(seen.Revision(), w.object.Revision()):
 			live.Objects[key] = w.object
 		default:
 			delete(e.written, key)

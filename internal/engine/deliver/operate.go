@@ -152,6 +152,7 @@ func (c *Controller) advance(ctx context.Context, e *entry, app application.Appl
 	})
 	e.running.answered, e.running.applied = nil, d.Applied
 	if len(d.Actions) == 0 {
+		d.After = sooner(d.After, e.stale(c.Clock()))
 		return d, false
 	}
 	c.before(at, f, d.Actions)
@@ -169,11 +170,8 @@ func (c *Controller) world(ctx context.Context, e *entry, at *place, state appli
 		e.running = r
 	}
 	op := state.Operation.Sync
-	q := question{many: len(at.app.Spec.Sources) > 0, level: forced, manifests: op.Manifests, quick: true}
-	q.sources, q.revisions = state.Operation.Sources(at.app), append([]string{}, op.Revisions...)
-	if len(q.sources) > 1 {
-		q.many = true
-	}
+	q := question{level: forced, manifests: op.Manifests, quick: true, revisions: append([]string{}, op.Revisions...)}
+	q.sources, q.many = state.Sources(at.app)
 	if op.Revision != "" && !q.many {
 		q.revisions = []string{op.Revision}
 	}
@@ -233,7 +231,7 @@ func (e *entry) wrote(answers []application.Answer, now time.Time) {
 			}
 		case application.Remove:
 			if a.Err == nil && !act.DryRun {
-				e.written[act.Key] = written{object: a.Object, uid: act.UID, at: now}
+				e.written[act.Key] = written{object: a.Object, uid: act.UID, removed: true, at: now}
 			}
 		}
 	}

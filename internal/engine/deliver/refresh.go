@@ -110,7 +110,7 @@ func (c *Controller) refresh(ctx context.Context, e *entry, o manifest.Object, l
 		return o, 0, err
 	}
 	out, _, err := c.keep(ctx, o, next)
-	return out, after, err
+	return out, sooner(after, e.stale(c.Clock())), err
 }
 
 // unfit is the status of an Application whose specification cannot be followed.

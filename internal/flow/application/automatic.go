@@ -58,8 +58,9 @@ func MaySync(a Automatic) AutomaticAnswer {
 	}
 	if len(a.App.Spec.Sources) > 0 {
 		op.Sync.Revisions, op.Sync.Sources = slices.Clone(a.Revisions), slices.Clone(a.App.Spec.Sources)
-	} else if len(a.Revisions) > 0 {
-		op.Sync.Revision = a.Revisions[0]
+	} else if len(a.Revisions) > 0 && a.App.Spec.Source != nil {
+		source := *a.App.Spec.Source
+		op.Sync.Revision, op.Sync.Source = a.Revisions[0], &source
 	}
 	if a.attempted() {
 		return a.again(op, *policy.Automated)

@@ -18,15 +18,21 @@ func Begin(app Application, op Operation, now time.Time) OperationState {
 	return s
 }
 
-// Sources are what an operation renders: its own, where it was given some, else the application's.
-func (op Operation) Sources(app Application) []Source {
-	switch {
-	case op.Sync != nil && len(op.Sync.Sources) > 0:
-		return op.Sync.Sources
-	case op.Sync != nil && op.Sync.Source != nil:
-		return []Source{*op.Sync.Source}
+// Sources are what an operation renders: what it began with, so that a change of the application comes after it; at its
+// beginning its own, where it was given some, else the application's. many says that they are several, or may be.
+func (s OperationState) Sources(app Application) (list []Source, many bool) {
+	op := s.Operation.Sync
+	switch r := s.SyncResult; {
+	case r != nil && len(r.Sources) > 0:
+		return r.Sources, true
+	case r != nil && r.Source.RepoURL != "":
+		return []Source{r.Source}, false
+	case op != nil && len(op.Sources) > 0:
+		return op.Sources, true
+	case op != nil && op.Source != nil:
+		return []Source{*op.Source}, false
 	}
-	return app.Spec.All()
+	return app.Spec.All(), len(app.Spec.Sources) > 0
 }
 
 // Resolved is the state with what the operation was resolved to: the commit (or chart version) of each source.
@@ -35,7 +41,7 @@ func (s OperationState) Resolved(app Application, sources []Source, revisions []
 	if s.SyncResult != nil {
 		r = *s.SyncResult
 	}
-	if len(app.Spec.Sources) > 0 || len(sources) > 1 {
+	if _, many := s.Sources(app); many {
 		r.Sources, r.Revisions, r.Source, r.Revision = sources, revisions, Source{}, ""
 	} else if len(sources) == 1 && len(revisions) == 1 {
 		r.Source, r.Revision = sources[0], revisions[0]
