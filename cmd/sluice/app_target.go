@@ -234,7 +234,7 @@ func (h *house) parts(ctx context.Context) (*deliveryParts, error) {
 		return nil, err
 	}
 	if h.dir != "" && o.here != h.Cluster {
-		o.here = cluster.Overlay(h.Cluster, o.here)
+		o.here = overlaid(h.Cluster, o.here)
 		o.local = ifLocal(h.places.Local != "", o.here)
 	}
 	return newDeliveryParts(ctx, o)

@@ -40,9 +40,6 @@ func runApplications(ctx context.Context, c *cluster.Cluster, o controllerOption
 	defer p.close()
 	ac := p.controller(named)
 	ac.Workers = o.workers
-	if o.namespace == "" {
-		ac.Namespaces = nil // Argo CD's own namespace, as Argo CD does
-	}
 	ac.Tell = func(t deliver.Told) { log.Info(t.Message, "application", t.Namespace+"/"+t.Name, "reason", t.Reason) }
 	ac.Failed = func(namespace, name string, err error) {
 		log.Debug("tried again", "application", namespace+"/"+name, "error", err)

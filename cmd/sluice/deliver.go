@@ -164,7 +164,7 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 		return err
 	}
 	defer home.Close()
-	to := cluster.Overlay(home, here)
+	to := overlaid(home, here)
 	root := &rooted{repo: d.repo, path: d.path, name: d.name, namespace: namespace}
 	out := &teller{w: s.err}
 	parts, err := newDeliveryParts(ctx, partsOptions{
@@ -196,7 +196,7 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 }
 
 // running serves the home store and reconciles while do runs, and ends both with it.
-func (s *streams) running(ctx context.Context, c *deliver.Controller, parts *deliveryParts, home *objects.Store, to *cluster.Overlaid, d delivered, place placement, do func(context.Context) error) error {
+func (s *streams) running(ctx context.Context, c *deliver.Controller, parts *deliveryParts, home *objects.Store, to cluster.API, d delivered, place placement, do func(context.Context) error) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen for the app commands: %w", err)
@@ -239,7 +239,7 @@ func (s *streams) running(ctx context.Context, c *deliver.Controller, parts *del
 var errEnded = errors.New("the delivery ended")
 
 // deliverBeside is what else reconciles what a delivery holds: Rollouts and ApplicationSets. Each runs until ctx ends.
-var deliverBeside []func(ctx context.Context, api *cluster.Overlaid) error
+var deliverBeside []func(ctx context.Context, api cluster.API) error
 
 func ifLocal(yes bool, to deliver.Cluster) deliver.Cluster {
 	if yes {
