@@ -74,12 +74,16 @@ func withoutData(r call, status manifest.Object) string {
 	for _, c := range status.List("details", "causes") {
 		if m, ok := c.(map[string]any); ok {
 			field, _, _ := strings.Cut(manifest.Object(m).Text("field"), "[") // what stands in brackets was sent
-			fields = append(fields, strings.TrimSpace(field+" "+manifest.Object(m).Text("reason")))
+			fields = append(fields, strings.TrimSpace(field+": "+manifest.Object(m).Text("reason")))
 		}
 	}
-	where := ""
-	if len(fields) > 0 {
-		where = " (" + strings.Join(fields, ", ") + ")"
+	reason := or(status.Text("reason"), "refused")
+	what := fmt.Sprintf("%s %s: %s", r.method, r.path, reason)
+	if name := status.Text("details", "name"); reason == manifest.ReasonInvalid && name != "" {
+		what = fmt.Sprintf("%s %q is invalid", or(status.Text("details", "kind"), "Secret"), name)
 	}
-	return fmt.Sprintf("%s %s: %s%s; the server's message is not shown because it may quote the Secret", r.method, r.path, or(status.Text("reason"), "refused"), where)
+	if len(fields) > 0 {
+		what += ": " + strings.Join(fields, ", ")
+	}
+	return what + " (the server's words are left out, because they may quote the Secret)"
 }

@@ -418,3 +418,22 @@ func TestMasked(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestScrubKeepsNames holds that a Secret's name stays readable where a value is part of it, and nothing else does.
+func TestScrubKeepsNames(t *testing.T) {
+	secret := func(name, value string) manifest.Object {
+		return manifest.Object{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": "test-ns"}, "stringData": map[string]any{"k": value}}
+	}
+	for _, c := range []struct{ name, value, text, want string }{
+		{"test-secret", "test", `Secret "test-secret" is invalid`, `Secret "test-secret" is invalid`},
+		{"test-secret", "test", `/namespaces/test-ns/secrets/test-secret: "test"`, `/namespaces/test-ns/secrets/test-secret: "++++++++"`},
+		{"test-secret", "test", "test-secret2 test test-secret", "++++++++-secret2 ++++++++ test-secret"},
+		{"a", "x a y", "x a y and a", "++++++++ and a"},
+		{"abc", "abc", "abc abcabc", "abc ++++++++++++++++"},
+		{"abc", "zabc", "zabc", "++++++++"},
+	} {
+		if got := diff.Scrub(c.text, secret(c.name, c.value)); got != c.want {
+			t.Errorf("%s of %s in %q: %q", c.value, c.name, c.text, got)
+		}
+	}
+}

@@ -98,18 +98,3 @@ func Masked(o manifest.Object, annotations []string) manifest.Object {
 	}
 	return out
 }
-
-// Scrub takes a Secret's values out of a text that may quote them, such as a server's refusal.
-func Scrub(text string, secrets ...manifest.Object) string {
-	var values []string
-	for _, o := range secrets {
-		if o != nil && isSecret(o) {
-			values = append(values, secretTexts(o)...)
-		}
-	}
-	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
-	for _, v := range values {
-		text = strings.ReplaceAll(text, v, Mask)
-	}
-	return text
-}
