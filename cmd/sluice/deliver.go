@@ -175,6 +175,9 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 		return err
 	}
 	defer parts.close()
+	if err := s.lintDelivery(ctx, parts, d, f); err != nil {
+		return err
+	}
 	c := parts.controller(home)
 	c.Namespaces, c.Interval, c.Tell = []string{"*"}, f.interval, out.tell
 	c.Failed = func(_, name string, err error) { out.say(name, err.Error()) }

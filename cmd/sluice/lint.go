@@ -18,14 +18,18 @@ func newLint(s *streams) *cobra.Command {
 	var tools scriptTools
 	var format string
 	cmd := &cobra.Command{
-		Use:   "lint [FILE]",
-		Short: "Check a pipeline file and tell every mistake with its place",
+		Use:   "lint [FILE|DIR]",
+		Short: "Check a pipeline file or manifests of Argo and tell every mistake with its place",
 		Long: `Check a pipeline file as the forge would, and tell every mistake at once: where it is, what is wrong and what was
 probably meant. Of GitHub workflows all are checked, and the repository's own actions too; their scripts are looked at
-by shellcheck and pyflakes where those are installed. Exit code 0 without errors (warnings are told), 2 with errors.`,
+by shellcheck and pyflakes where those are installed.
+
+Of a file or folder of Kubernetes manifests the objects of Argo CD and Argo Rollouts are checked (--dialect argo where it
+could be taken for a pipeline); no repository need be around it. Exit code 0 without errors (warnings are told), 2 with errors.`,
 		Example: `  sluice lint
   sluice lint .github/workflows/ci.yml
   sluice lint .gitlab-ci.yml --format github
+  sluice lint deploy
   sluice lint --event merge_request --format sarif > lint.sarif`,
 		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -35,6 +39,9 @@ by shellcheck and pyflakes where those are installed. Exit code 0 without errors
 			write, ok := lintFormats[format]
 			if !ok {
 				return fault.New(codeUsage, "--format %s is not text, json, sarif or github", format)
+			}
+			if at, folder, ok := p.manifests(); ok {
+				return s.lintManifests(cmd.Context(), at, folder, write)
 			}
 			return s.lint(cmd, &p, tools, write)
 		},
