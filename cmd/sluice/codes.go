@@ -23,7 +23,10 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
 	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/edge/glob"
+	"github.com/sluice-delivery/sluice/internal/edge/objects"
+	"github.com/sluice-delivery/sluice/internal/edge/pod"
 	"github.com/sluice-delivery/sluice/internal/edge/probe"
+	"github.com/sluice-delivery/sluice/internal/edge/proxy"
 	"github.com/sluice-delivery/sluice/internal/edge/remote"
 	"github.com/sluice-delivery/sluice/internal/edge/render"
 	"github.com/sluice-delivery/sluice/internal/edge/sandbox"
@@ -36,6 +39,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/workspace"
 	"github.com/sluice-delivery/sluice/internal/engine/advance"
 	"github.com/sluice-delivery/sluice/internal/engine/intake"
+	localtarget "github.com/sluice-delivery/sluice/internal/engine/local"
 	"github.com/sluice-delivery/sluice/internal/flow/analysis"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
@@ -43,6 +47,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/report"
 	"github.com/sluice-delivery/sluice/internal/flow/rollout"
 	"github.com/sluice-delivery/sluice/internal/flow/run"
+	"github.com/sluice-delivery/sluice/internal/flow/workload"
 )
 
 // allDocs are the explanations of every code, each package's after the other.
@@ -54,6 +59,7 @@ func allDocs() []fault.Doc {
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
 		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs, advance.Docs,
 		sandbox.Docs, deliveryDocs, rolloutDocs, cluster.Docs, source.Docs, render.Docs, analysis.Docs, rollout.Docs,
+		workload.Docs, localtarget.Docs, objects.Docs, pod.Docs, proxy.Docs, upDocs,
 	} {
 		out = append(out, some...)
 	}

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden parts of scripts and
 
 // TestMain puts the command sluice on the PATH of every test: this binary, which then runs main.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "sandbox" { // a child that evaluates, of a test or of a command in one
+	if len(os.Args) > 1 && (os.Args[1] == "sandbox" || os.Args[1] == "pod-child") { // a child that evaluates, of a test or of a command in one
 		main()
 		return
 	}

@@ -50,6 +50,7 @@ Exit codes: 0 passed, 1 failed, 2 wrong usage or configuration, 3 timed out, 4 n
 		newRun(s), newLint(s), newPlan(s), newExplain(s), newDoctor(s), newInit(s), newConvert(s), newClean(s), newAction(s),
 		newSandbox(s), newHealth(s),
 		newDeliver(s), newApp(s), newCRD(s), newRollout(s), newController(s),
+		newUp(s), newDown(s), newPodChild(),
 	)
 	return root
 }

@@ -123,6 +123,9 @@ func (s *Store) apply(k *Served, namespace, n string, before manifest.Object, p 
 	if owners != nil {
 		after.Set(owners, "metadata", "managedFields")
 	}
+	if before == nil {
+		selectJob(k, after)
+	}
 	if err := check(k, before, after); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ func (s *Store) create(k *Served, o manifest.Object, w manifest.Writing) (manife
 	if err != nil {
 		return nil, err
 	}
+	selectJob(k, o)
 	if err := check(k, nil, o); err != nil {
 		return nil, err
 	}
@@ -96,6 +97,17 @@ func (s *Store) begin(k *Served, o manifest.Object) error {
 		}
 	}
 	return nil
+}
+
+// selectJob gives a Job the selector by which it finds its pods, unless it says that it has its own.
+func selectJob(k *Served, o manifest.Object) {
+	if own, _ := o.At("spec", "manualSelector"); k.Kind.String() != "batch/Job" || own == true {
+		return
+	}
+	for name, v := range map[string]string{"batch.kubernetes.io/controller-uid": o.UID(), "controller-uid": o.UID(), "batch.kubernetes.io/job-name": o.Name(), "job-name": o.Name()} {
+		o.Set(v, "spec", "template", "metadata", "labels", name)
+	}
+	o.Set(o.UID(), "spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid")
 }
 
 // mayEnter asks that the namespace is there and stays.
