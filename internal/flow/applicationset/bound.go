@@ -11,6 +11,7 @@ const (
 	maxText  = 1 << 20 // bytes of a template, of a value that one makes and of what one writes
 	maxWork  = 8 << 20 // steps: values looked at, turns of loops, perStep bytes of text each
 	perStep  = 8
+	turn     = 16  // steps of a turn of a loop
 	maxDepth = 200 // of values in values
 	maxNest  = 100 // of templates in templates
 )
@@ -59,8 +60,11 @@ func (b *budget) measure(v reflect.Value, deep int) error {
 			return b.measure(v.Elem(), deep+1)
 		}
 	case reflect.Slice, reflect.Array:
-		if k := v.Type().Elem().Kind(); k >= reflect.Bool && k <= reflect.Complex128 {
-			return b.charge(v.Len() / 4)
+		switch k := v.Type().Elem().Kind(); {
+		case k == reflect.Uint8:
+			return b.charge(v.Len() / perStep)
+		case k >= reflect.Bool && k <= reflect.Complex128:
+			return b.charge(v.Len())
 		}
 		for i := range v.Len() {
 			if err := b.measure(v.Index(i), deep+1); err != nil {

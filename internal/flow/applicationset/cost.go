@@ -28,8 +28,8 @@ var costs = map[string]func(args []any, weight int) int{
 	"regexReplaceAll": replaced, "mustRegexReplaceAll": replaced, "regexReplaceAllLiteral": replaced, "mustRegexReplaceAllLiteral": replaced,
 	"regexMatch": searched, "mustRegexMatch": searched, "regexFind": searched, "mustRegexFind": searched,
 	"regexFindAll": searched, "mustRegexFindAll": searched, "regexSplit": searched, "mustRegexSplit": searched,
-	"bcrypt": fixed(1 << 19), "htpasswd": fixed(1 << 19), "derivePassword": fixed(1 << 20),
-	"genPrivateKey": fixed(1 << 22), "genCA": fixed(1 << 21), "genSelfSignedCert": fixed(1 << 21), "genSignedCert": fixed(1 << 21),
+	"bcrypt": fixed(1 << 20), "htpasswd": fixed(1 << 20), "derivePassword": fixed(1 << 20),
+	"genPrivateKey": fixed(1<<22 + 1), "genCA": fixed(1 << 21), "genSelfSignedCert": fixed(1 << 21), "genSignedCert": fixed(1 << 21),
 	"genCAWithKey": fixed(1 << 17), "genSelfSignedCertWithKey": fixed(1 << 17), "genSignedCertWithKey": fixed(1 << 17),
 }
 
@@ -119,7 +119,7 @@ func squared(_ []any, weight int) int {
 	if weight > 1<<20 {
 		return -1
 	}
-	return weight * weight / 256
+	return weight * weight / 8
 }
 
 var widths = regexp.MustCompile(`[0-9]+|\*`)

@@ -61,7 +61,7 @@ func (f *filler) functions() template.FuncMap {
 	for name, fn := range all {
 		all[name] = f.budget.guard(name, fn)
 	}
-	all[tick] = func() (string, error) { return "", f.budget.charge(1) }
+	all[tick] = func() (string, error) { return "", f.budget.charge(turn) }
 	all[enter] = func() (string, error) {
 		if f.budget.nest++; f.budget.nest > maxNest {
 			return "", errNest

@@ -81,8 +81,8 @@ func (g Generator) refused(deep int) error {
 		{len(g.unknown) > 0, strings.Join(g.unknown, ", ")},
 		{present(g.Decision), "clusterDecisionResource"},
 		{present(g.Plugin), "plugin"},
-		{g.SCMProvider != nil && g.SCMProvider.Other() != "", "scmProvider." + g.SCMProvider.Other()},
-		{g.PullRequest != nil && g.PullRequest.Other() != "", "pullRequest." + g.PullRequest.Other()},
+		{g.SCMProvider.Other() != "", "scmProvider." + g.SCMProvider.Other()},
+		{g.PullRequest.Other() != "", "pullRequest." + g.PullRequest.Other()},
 	} {
 		if no.is {
 			return fault.New(CodeRefused, "the generator %s is not supported", no.what).
@@ -109,11 +109,17 @@ func present(raw []byte) bool { return len(raw) > 0 && string(raw) != "null" }
 
 // Other names the provider where it is one that Sluice does not have, "" where it has it.
 func (p *SCMProvider) Other() string {
+	if p == nil {
+		return ""
+	}
 	return other(map[string]manifest.Object{"bitbucket": p.Bitbucket, "bitbucketServer": p.BitbucketServer, "azureDevOps": p.AzureDevOps, "awsCodeCommit": p.AWSCodeCommit})
 }
 
 // Other names the provider where it is one that Sluice does not have, "" where it has it.
 func (p *PullRequest) Other() string {
+	if p == nil {
+		return ""
+	}
 	return other(map[string]manifest.Object{"bitbucket": p.Bitbucket, "bitbucketServer": p.BitbucketServer, "azuredevops": p.AzureDevOps})
 }
 

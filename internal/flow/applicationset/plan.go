@@ -132,7 +132,8 @@ func Plan(s Set, existing, wanted, valid []manifest.Object, p Policy) (Planned, 
 			continue
 		}
 		if owner, ok := o.Controller(); ok && !ours(owner, s) {
-			out.Refused = append(out.Refused, Wrong{d.Name(), fmt.Errorf("Object %s/%s is already owned by another %s controller %s", o.Namespace(), o.Name(), owner.Kind, owner.Name)}) //nolint:staticcheck // Argo CD's words
+			//lint:ignore ST1005 Argo CD's words
+			out.Refused = append(out.Refused, Wrong{d.Name(), fmt.Errorf("Object %s/%s is already owned by another %s controller %s", o.Namespace(), o.Name(), owner.Kind, owner.Name)})
 			continue
 		}
 		if !p.MayUpdate(s) && Owns(s, o) {

@@ -23,6 +23,7 @@ const (
 	CodeRefused  = "SL5191" // a generator that Sluice does not have
 	CodeGenerate = "SL5192" // parameters cannot be made
 	CodeTemplate = "SL5193" // an Application cannot be made of the template
+	CodeOrder    = "SL5194" // an annotation of the promotion order is wrong
 )
 
 // Docs explains the codes.
@@ -30,6 +31,7 @@ var Docs = []fault.Doc{
 	{Code: CodeRefused, Summary: "a generator of an ApplicationSet is not supported", Text: "Sluice has the generators list, clusters, git, matrix, merge, pullRequest and scmProvider (GitHub, GitLab and Gitea). Others are refused, so that no Application is removed because its generator was not understood."},
 	{Code: CodeGenerate, Summary: "a generator of an ApplicationSet gives no parameters", Text: "The message says which generator and why. While it fails, the Applications that are there stay as they are."},
 	{Code: CodeTemplate, Summary: "the template of an ApplicationSet cannot be filled in", Text: "The message names the field. With goTemplateOptions: [missingkey=error] a parameter that is not there is such an error."},
+	{Code: CodeOrder, Summary: "an annotation of the promotion order across clusters is wrong", Text: "sluice.dev/soak takes durations (10m, or 1=10m,2=1h by step), sluice.dev/analysis names of AnalysisTemplates (errors, or 1=errors,latency;2=cluster:slow), sluice.dev/analysis-args name=value, sluice.dev/cut-over the word together. They need the strategy RollingSync. Nothing is synced while one is wrong."},
 }
 
 // Set is an ApplicationSet as it was read.
