@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/sluice-delivery/sluice/internal/dialect/argo"
 	"github.com/sluice-delivery/sluice/internal/dialect/argo/lua"
 	"github.com/sluice-delivery/sluice/internal/dialect/convert"
 	"github.com/sluice-delivery/sluice/internal/dialect/github"
@@ -41,6 +42,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/engine/intake"
 	localtarget "github.com/sluice-delivery/sluice/internal/engine/local"
 	"github.com/sluice-delivery/sluice/internal/flow/analysis"
+	"github.com/sluice-delivery/sluice/internal/flow/applicationset"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/logs"
 	"github.com/sluice-delivery/sluice/internal/flow/plan"
@@ -57,8 +59,8 @@ func allDocs() []fault.Doc {
 		docs, yamlx.Docs, config.Docs, expr.Docs, pattern.Docs, variable.Docs, keyword.Docs, gitlab.Docs,
 		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
-		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs, advance.Docs,
-		sandbox.Docs, deliveryDocs, rolloutDocs, cluster.Docs, source.Docs, render.Docs, analysis.Docs, rollout.Docs,
+		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, argo.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs, advance.Docs,
+		sandbox.Docs, deliveryDocs, rolloutDocs, cluster.Docs, source.Docs, render.Docs, applicationset.Docs, analysis.Docs, rollout.Docs,
 		workload.Docs, localtarget.Docs, objects.Docs, pod.Docs, proxy.Docs, upDocs,
 	} {
 		out = append(out, some...)
