@@ -284,7 +284,7 @@ func (s *streams) lintManifests(ctx context.Context, at string, folder bool, wri
 			return fault.New(codeNoFile, "%s holds no manifest of %s", at, argo.Group).WithHint("name a pipeline's file, or a folder with Applications or Rollouts; what a chart renders is not looked at")
 		}
 	} else {
-		text, err := readManifest(s.in, at)
+		text, err := readManifest(s.in, at, codeNoFile)
 		if err != nil {
 			return err
 		}
@@ -310,7 +310,7 @@ func (s *streams) lintManifests(ctx context.Context, at string, folder bool, wri
 }
 
 // readManifest is a file's text; - is standard input.
-func readManifest(in io.Reader, name string) ([]byte, error) {
+func readManifest(in io.Reader, name, code string) ([]byte, error) {
 	var text []byte
 	var err error
 	if name == "-" {
@@ -319,7 +319,7 @@ func readManifest(in io.Reader, name string) ([]byte, error) {
 		text, err = os.ReadFile(name)
 	}
 	if err != nil {
-		return nil, fault.New(codeNoFile, "%v", err)
+		return nil, fault.New(code, "%v", err)
 	}
 	return text, nil
 }
@@ -363,6 +363,15 @@ func (s *streams) lintDelivery(ctx context.Context, parts *deliveryParts, d deli
 		return &exitError{code: exitUsage}
 	}
 	return nil
+}
+
+// lintUp is what is found in the manifests of a folder that `sluice up` is to run. What cannot be read its own reader tells.
+func lintUp(ctx context.Context, folder string, recurse bool) fault.Faults {
+	m, err := checkFolder(ctx, folder, recurse, argo.Reading{Home: true})
+	if err != nil {
+		return nil
+	}
+	return m.found.Sorted()
 }
 
 func orZero[T any](p *T) (out T) {

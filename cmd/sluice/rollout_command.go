@@ -21,6 +21,7 @@ const (
 	codeRolloutPart = "SL3151" // the rollout does not have what was asked for
 	codeRolloutTime = "SL3152" // a rollout did not become healthy in time
 	codeDegraded    = "SL3153" // a rollout is degraded
+	codeRolloutFile = "SL3154" // a file of rollouts cannot be read
 )
 
 var rolloutDocs = []fault.Doc{
@@ -28,6 +29,7 @@ var rolloutDocs = []fault.Doc{
 	{Code: codeRolloutPart, Summary: "a rollout does not have what was asked for", Text: "There is no such container, revision or step in it, or nothing to promote."},
 	{Code: codeRolloutTime, Summary: "a rollout did not become healthy in time", Text: "The time of --timeout is over. What was begun goes on; `sluice rollout get` shows how far it is."},
 	{Code: codeDegraded, Summary: "a rollout is degraded", Text: "It was aborted, an analysis failed, its pods do not become ready in time, or its spec is invalid. The message says which; `sluice rollout get` shows the measurements. `sluice rollout retry` takes an aborted update up again, `sluice rollout undo` goes back."},
+	{Code: codeRolloutFile, Summary: "a file of rollouts cannot be read", Text: "There is no such file, or it cannot be opened. What is wrong inside of a file has codes of its own."},
 }
 
 func newRollout(s *streams) *cobra.Command {

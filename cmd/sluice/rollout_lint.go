@@ -23,7 +23,7 @@ contradict each other, and what Sluice does not do. It finds what 'sluice lint F
 			}
 			m := &manifestCheck{seen: map[string]bool{}}
 			for _, f := range files {
-				text, err := readManifest(s.in, f)
+				text, err := readManifest(s.in, f, codeRolloutFile)
 				if err != nil {
 					return err
 				}

@@ -44,6 +44,7 @@ func (s *streams) readUp(ctx context.Context, u *upState, f upFlags, engine bool
 		return nil, err
 	}
 	var found fault.List
+	found.Add(lintUp(ctx, fromHere(u.folder), f.recurse)...)
 	out := make([]manifest.Object, len(all))
 	for i, o := range all {
 		out[i] = o.Object
