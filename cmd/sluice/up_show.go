@@ -99,6 +99,9 @@ func (s *shower) see(kind manifest.Kind, c manifest.Change) {
 		was := s.health[key]
 		if ok && now != was {
 			s.health[key] = now
+			if strings.Contains(now.Message, "observed") { // the status is older than the spec, for a moment
+				break
+			}
 			text := strings.ToLower(string(now.Status))
 			if now.Message != "" && now.Status != health.Healthy {
 				text += ": " + now.Message
