@@ -23,7 +23,7 @@ const docsDir = "../../docs"
 // TestGeneratedPages holds the pages that are made from the program itself: the commands, the keyword table, the codes.
 // -update writes them anew.
 func TestGeneratedPages(t *testing.T) {
-	for name, text := range map[string]string{"cli.md": cliPage(), "gitlab.md": gitlabPage(), "github.md": githubPage(), "codes.md": codesPage()} {
+	for name, text := range map[string]string{"cli.md": cliPage(), "gitlab.md": gitlabPage(), "github.md": githubPage(), "argo.md": argoPage(), "codes.md": codesPage()} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(docsDir, name)
 			if *update {
@@ -187,7 +187,7 @@ func exitTable(b *strings.Builder) {
 		{exitUnreachable, "something that is asked over the network cannot be reached"},
 		{exitCanceled, "the run was canceled"},
 		{exitApproval, "the run cannot go on: a job that must not be passed over waits for a person ([why](decisions/0008-a-blocked-pipeline-ends-with-7.md))"},
-		{exitDifferent, "differences were found (no command of this version)"},
+		{exitDifferent, "differences were found: `sluice app diff`"},
 		{exitInterrupted, "Ctrl-C, SIGTERM or SIGHUP ended it"},
 	} {
 		fmt.Fprintf(b, "| %d | %s |\n", e.code, e.text)
@@ -301,6 +301,10 @@ func codesPage() string {
 // seeAlso is the page of a forge's documentation, with the forge where the page does not say it.
 func seeAlso(d fault.Doc) string {
 	switch forge := d.Code[:4]; {
+	case strings.HasSuffix(d.Page, ".md"):
+		return fmt.Sprintf("[%s](%s)", strings.TrimSuffix(d.Page, ".md"), d.Page)
+	case forge == "SL58":
+		return "Argo CD documentation, " + d.Page
 	case strings.Contains(d.Page, "GitHub") || strings.Contains(d.Page, "GitLab") || strings.Contains(d.Page, "YAML 1"):
 		return d.Page
 	case forge >= "SL16" && forge <= "SL18" || forge == "SL28":
