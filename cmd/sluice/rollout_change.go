@@ -83,7 +83,13 @@ func newRolloutPromote(s *streams, t *target) *cobra.Command {
 	f.BoolVar(&full, "full", false, "go to the end without steps, pauses and analyses")
 	f.BoolVarP(&skipOne, "skip-current-step", "c", false, "leave the current step out")
 	f.BoolVarP(&skipAll, "skip-all-steps", "a", false, "leave all steps out that are left")
-	cmd.MarkFlagsMutuallyExclusive("full", "skip-current-step", "skip-all-steps")
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		if full && (skipOne || skipAll) || skipOne && skipAll {
+			return fault.New(codeUsage, "--full, --skip-current-step and --skip-all-steps exclude each other")
+		}
+		return run(cmd, given)
+	}
 	return cmd
 }
 
