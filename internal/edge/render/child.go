@@ -111,7 +111,7 @@ func (j *job) folder() (string, error) {
 	s, err := tree.stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		f := fault.New(CodePath, "the path %q is not there at this revision", name)
+		f := fault.New(CodePath, "%s: app path does not exist", name)
 		if near := j.near(name); near != "" {
 			f.WithHint("did you mean %q?", near)
 		}
@@ -174,10 +174,10 @@ func (j *job) tool(folder string) (string, error) {
 		if e.Sort == source.Folder {
 			continue
 		}
-		if strings.HasSuffix(e.Name, "Chart.yaml") {
+		if strings.HasSuffix(e.Name, "Chart.yaml") && !slices.Contains(j.Rules.Off, typeHelm) {
 			return typeHelm, nil
 		}
-		if slices.Contains(kustomizations, e.Name) {
+		if slices.Contains(kustomizations, e.Name) && !slices.Contains(j.Rules.Off, typeKustomize) {
 			tool = typeKustomize
 		}
 	}

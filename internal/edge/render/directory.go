@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gobwas/glob"
@@ -90,7 +91,7 @@ func (j *job) manifests(folder string, recurse bool, include, exclude string) ([
 		if !recurse {
 			name = path.Join(folder, name)
 		}
-		if e.Sort == source.Folder || e.Sort == source.Submodule || !manifestFile.MatchString(name) {
+		if e.Sort == source.Folder || e.Sort == source.Submodule || !manifestFile.MatchString(name) || path.Ext(name) == ".jsonnet" && slices.Contains(j.Rules.Off, "Jsonnet") {
 			continue
 		}
 		rel := strings.TrimPrefix(strings.TrimPrefix(name, folder), "/")

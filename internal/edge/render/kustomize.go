@@ -53,6 +53,9 @@ func (j *job) kustomize(folder string) (out []object, err error) {
 	}()
 	options := krusty.MakeDefaultOptions()
 	options.LoadRestrictions = types.LoadRestrictionsRootOnly
+	if j.Rules.Unbound {
+		options.LoadRestrictions = types.LoadRestrictionsNone // the disk holds the repository and nothing else
+	}
 	options.PluginConfig = types.DisabledPluginConfig()
 	built, err := krusty.MakeKustomizer(options).Run(d, path.Join(mount, folder))
 	if err != nil {

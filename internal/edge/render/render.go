@@ -33,6 +33,8 @@ type Sources struct {
 	Warn func(app string, f *fault.Fault)
 	// Home is the namespace of Argo CD's own, "argocd" unless told: applications of others are called namespace_name.
 	Home string
+	// Rules gives the rules that hold now, nil for none.
+	Rules func() Rules
 	// Work reads repositories of this machine as their files stand, committed or not.
 	Work bool
 
@@ -203,6 +205,9 @@ func (s *Sources) request(app application.Application, one application.Source, w
 		r.Refs = append(r.Refs, ref)
 	}
 	slices.Sort(r.Refs)
+	if s.Rules != nil {
+		r.Rules = s.Rules()
+	}
 	return r
 }
 

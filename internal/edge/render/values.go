@@ -27,7 +27,7 @@ func (j *job) values(folder string, h application.Helm) (map[string]any, error) 
 	for _, f := range names {
 		text, err := j.in(f.Tree).read(f.Name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fault.New(CodeValues, "the value file %s is not there", f.shown()).WithHint("set helm.ignoreMissingValueFiles: true where it may be missing")
+			return nil, fault.New(CodeValues, "open %s: no such file or directory", f.shown()).WithHint("set helm.ignoreMissingValueFiles: true where it may be missing")
 		}
 		if err != nil {
 			return nil, err

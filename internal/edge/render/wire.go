@@ -25,6 +25,13 @@ type request struct {
 	KubeVersion string             `json:"kubeVersion,omitempty"`
 	APIVersions []string           `json:"apiVersions,omitempty"`
 	Refs        []string           `json:"refs,omitempty"` // the trees that $name/path may name
+	Rules       Rules              `json:"rules,omitzero"`
+}
+
+// Rules are what Argo CD's settings say of rendering.
+type Rules struct {
+	Off     []string `json:"off,omitempty"`     // tools that no folder is taken for: Helm, Kustomize, Jsonnet
+	Unbound bool     `json:"unbound,omitempty"` // Kustomize may read files above a kustomization, inside of the repository
 }
 
 // answer is what came of it. Objects are JSON, one each.

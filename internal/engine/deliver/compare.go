@@ -97,7 +97,7 @@ func (c *Controller) compare(ctx context.Context, e *entry, at *place, q questio
 			f.conditions = append(f.conditions, application.Condition{Type: unknownError, Message: "find orphaned resources: " + err.Error()})
 		}
 	}
-	if !f.failed && at.app.ServerSideDiff(c.ServerSideDiff) {
+	if !f.failed && at.app.ServerSideDiff(c.rules.Load().ServerSideDiff) {
 		var bad error
 		if in.Predicted, bad = c.predict(ctx, e, at, f.desired, live); bad != nil {
 			f.conditions = append(f.conditions, application.Condition{Type: unknownError, Message: bad.Error()})

@@ -3,7 +3,6 @@ package deliver
 import (
 	"context"
 	"math/rand/v2"
-	"path"
 	"slices"
 	"strconv"
 	"sync"
@@ -18,7 +17,7 @@ import (
 // Defaults of a Controller, those of Argo CD (documentation page "argocd-cm.yaml example").
 const (
 	DefaultNamespace = "argocd"
-	DefaultInterval  = 3 * time.Minute
+	DefaultInterval  = 2 * time.Minute
 	DefaultJitter    = time.Minute
 	DefaultWorkers   = 4
 )
@@ -43,7 +42,7 @@ type Controller struct {
 	Installation string
 	// Namespace holds the projects, the clusters' Secrets and Applications; DefaultNamespace unless told.
 	Namespace string
-	// Namespaces are globs of further namespaces whose Applications are reconciled.
+	// Namespaces are globs (or regular expressions between slashes) of further namespaces whose Applications are reconciled.
 	Namespaces []string
 	// Interval is how often each Application is compared though nothing told of a change; negative for never. Jitter is
 	// the most that is added at random.
@@ -69,6 +68,7 @@ type Controller struct {
 
 	queue       *loop.Loop[name]
 	subresource atomic.Bool
+	rules       atomic.Pointer[Rules]
 
 	mu       sync.Mutex
 	apps     map[name]*entry
@@ -111,11 +111,6 @@ const (
 
 func (c *Controller) defaults() {
 	c.Namespace = orText(c.Namespace, DefaultNamespace)
-	c.Label = orText(c.Label, "app.kubernetes.io/instance")
-	c.Method = orText(c.Method, "annotation")
-	if c.Interval == 0 {
-		c.Interval, c.Jitter = DefaultInterval, orSpan(c.Jitter, DefaultJitter)
-	}
 	if c.Workers < 1 {
 		c.Workers = DefaultWorkers
 	}
@@ -147,6 +142,12 @@ func (c *Controller) Prepare() {
 		return
 	}
 	c.defaults()
+	r := Rules{
+		Settings: c.Settings, Method: c.Method, Label: c.Label, Installation: c.Installation, ServerSideDiff: c.ServerSideDiff,
+		Interval: c.Interval, Jitter: c.Jitter,
+	}
+	c.complete(&r)
+	c.rules.Store(&r)
 	c.queue = loop.New[name]()
 	c.apps = map[name]*entry{}
 	c.projects = map[string]manifest.Object{}
@@ -191,10 +192,7 @@ func (c *Controller) mine(o manifest.Object) bool {
 }
 
 func (c *Controller) allowed(namespace string) bool {
-	return namespace == c.Namespace || slices.ContainsFunc(c.Namespaces, func(g string) bool {
-		ok, err := path.Match(g, namespace)
-		return err == nil && ok
-	})
+	return namespace == c.Namespace || within(c.Namespaces, namespace)
 }
 
 func (c *Controller) applicationChanged(ch manifest.Change) {
@@ -292,7 +290,7 @@ func (c *Controller) projectChanged(ch manifest.Change) {
 	var keys []name
 	if was == nil || ch.Type == manifest.Deleted || was.Int(0, "metadata", "generation") != o.Int(0, "metadata", "generation") || o.Deleting() {
 		for key, e := range c.apps {
-			if orText(e.object.Text("spec", "project"), "default") == o.Name() {
+			if c.globalProject(o) || orText(e.object.Text("spec", "project"), "default") == o.Name() {
 				e.asked = max(e.asked, recent)
 				keys = append(keys, key)
 			}
@@ -366,13 +364,14 @@ func (c *Controller) liveChanged(instance string) {
 
 // interval is the wait until the next comparison by the clock; zero for never.
 func (c *Controller) interval() time.Duration {
-	if c.Interval < 0 {
+	switch r := c.rules.Load(); {
+	case r.Interval < 0:
 		return 0
+	case r.Jitter <= 0:
+		return r.Interval
+	default:
+		return r.Interval + rand.N(r.Jitter)
 	}
-	if c.Jitter <= 0 {
-		return c.Interval
-	}
-	return c.Interval + rand.N(c.Jitter)
 }
 
 // Repositories are the addresses of all Applications' sources, each once.

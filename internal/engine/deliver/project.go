@@ -31,6 +31,7 @@ func (c *Controller) projectOf(app application.Application) (project.Project, []
 			}
 		}
 	}
+	p = c.inherited(p)
 	if space := app.Object.Namespace(); space != c.Namespace && !p.PermitsNamespace(space) {
 		return p, []application.Condition{{Type: unknownError, Message: fmt.Sprintf(
 			"application '%s' in namespace '%s' is not allowed to use project '%s'", app.Object.Name(), space, called)}}
@@ -122,7 +123,7 @@ func (c *Controller) windowNow(p *place) project.Windowed {
 
 // settings are the rules for an Application, its project's about orphans included.
 func (c *Controller) settings(p *place) application.Settings {
-	s := c.Settings
+	s := c.rules.Load().Settings
 	s.Cluster = p.at.Server
 	if o := p.project.Spec.OrphanedResources; o != nil {
 		s.Orphaned, s.OrphanedWarn = true, o.Warn == nil || *o.Warn

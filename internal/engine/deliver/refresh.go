@@ -67,7 +67,8 @@ func (c *Controller) resolve(ctx context.Context, d application.Destination) (ap
 
 // tracking is how objects of an Application are known.
 func (c *Controller) tracking(app application.Application) application.Tracking {
-	return application.Tracking{Method: c.Method, Label: c.Label, Instance: c.Installation, App: c.instance(app.Object)}
+	r := c.rules.Load()
+	return application.Tracking{Method: r.Method, Label: r.Label, Instance: r.Installation, App: c.instance(app.Object)}
 }
 
 // instance is the name under which objects are tracked: with the namespace before it where that is not the controller's.

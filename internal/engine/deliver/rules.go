@@ -1,0 +1,102 @@
+package deliver
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-delivery/sluice/internal/flow/application"
+	"github.com/sluice-delivery/sluice/internal/flow/application/project"
+	"github.com/sluice-delivery/sluice/internal/flow/manifest"
+)
+
+// Rules are what a Controller's fields of the same names say; they may change while it runs.
+type Rules struct {
+	Settings       application.Settings
+	Method         string
+	Label          string
+	Installation   string
+	ServerSideDiff bool
+	Interval       time.Duration
+	Jitter         time.Duration
+	// Globals are projects whose lists are added to those of others, as Argo CD's globalProjects
+	// (https://argo-cd.readthedocs.io/en/stable/user-guide/projects/).
+	Globals []Global
+}
+
+// Global is a project that others inherit from, those whose labels it takes.
+type Global struct {
+	Project string
+	Takes   func(labels map[string]string) bool
+}
+
+// Rules are the rules that hold now.
+func (c *Controller) Rules() Rules {
+	c.Prepare()
+	return *c.rules.Load()
+}
+
+// Rule takes over rules for all comparisons and syncs from now on, and asks for a comparison of every Application.
+func (c *Controller) Rule(r Rules) {
+	c.Prepare()
+	c.complete(&r)
+	c.rules.Store(&r)
+	c.mu.Lock()
+	var keys []name
+	for key := range c.apps {
+		keys = append(keys, key)
+	}
+	c.mu.Unlock()
+	for _, key := range keys {
+		c.ask(key, latest, 0)
+	}
+}
+
+// complete fills what rules leave open with Argo CD's defaults.
+func (*Controller) complete(r *Rules) {
+	r.Label = orText(r.Label, "app.kubernetes.io/instance")
+	r.Method = orText(r.Method, "annotation")
+	if r.Interval == 0 {
+		r.Interval, r.Jitter = DefaultInterval, orSpan(r.Jitter, DefaultJitter)
+	}
+}
+
+// inherited is a project with what the global projects give it.
+func (c *Controller) inherited(p project.Project) project.Project {
+	for _, g := range c.rules.Load().Globals {
+		if g.Project == p.Name || g.Takes == nil || !g.Takes(p.Labels) {
+			continue
+		}
+		c.mu.Lock()
+		o := c.projects[g.Project]
+		c.mu.Unlock()
+		if o == nil {
+			continue
+		}
+		global := project.Project{Name: g.Project, Namespace: c.Namespace}
+		if m := o.Sub("spec"); m == nil || m.Into(&global.Spec) == nil {
+			p = p.Inherit(global)
+		}
+	}
+	return p
+}
+
+// within reports whether a namespace is among patterns: globs, or regular expressions between slashes
+// (https://argo-cd.readthedocs.io/en/stable/operator-manual/app-any-namespace/).
+func within(patterns []string, namespace string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if inner, ok := strings.CutPrefix(p, "/"); ok && len(inner) > 1 && strings.HasSuffix(inner, "/") {
+			re, err := regexp.Compile(strings.TrimSuffix(inner, "/"))
+			return err == nil && re.MatchString(namespace)
+		}
+		ok, err := path.Match(p, namespace)
+		return err == nil && ok
+	})
+}
+
+// globalProject reports whether others may inherit from a project.
+func (c *Controller) globalProject(o manifest.Object) bool {
+	return slices.ContainsFunc(c.rules.Load().Globals, func(g Global) bool { return g.Project == o.Name() })
+}
