@@ -262,6 +262,7 @@ func (h *house) localManifests(ctx context.Context, o manifest.Object, dir strin
 		return nil, err
 	}
 	defer parts.close()
+	parts.work = true
 	one := sources[0]
 	one.RepoURL, one.Path, one.TargetRevision = abs, ".", ""
 	app.Spec.Source, app.Spec.Sources = &one, nil

@@ -30,8 +30,10 @@ type partsOptions struct {
 	local     deliver.Cluster // what the destination `local` means; nil where it is none
 	dir       string          // for mirrors and drift
 	namespace string          // of projects and Secrets; deliver.DefaultNamespace unless told
+	settings  bool            // Argo CD's settings in that namespace hold
 	scripts   string          // a folder of health scripts
 	scope     cluster.Scope   // what of here may be looked at
+	work      bool            // repositories of this machine as their files stand, committed or not
 	wrap      func(deliver.Sources) deliver.Sources
 	warn      func(app string, f *fault.Fault)
 }
@@ -42,7 +44,9 @@ type deliveryParts struct {
 
 	cache   *source.Cache
 	pool    *sandbox.Pool
-	checker *lua.Checker
+	run     lua.Run
+	book    rulebook
+	params  parameters
 	faults  fault.Faults
 	places  *places
 	closing []func()
@@ -57,12 +61,14 @@ func newDeliveryParts(ctx context.Context, o partsOptions) (*deliveryParts, erro
 	p.cache = source.Open(source.Options{Dir: filepath.Join(o.dir, "sources")})
 	p.pool = sandbox.New(sandbox.Options{Kind: render.Kind})
 	var done func()
-	p.checker, p.faults, done = newChecker(o.scripts)
+	p.run, done = newRunner()
 	p.places = &places{home: o.home, here: o.here, local: o.local, scope: o.scope, namespace: o.namespace, opened: map[string]*opened{}}
 	p.closing = []func(){done, p.pool.Close, p.cache.Close, p.places.close}
-	if err := p.credentials(ctx); err != nil {
-		p.close()
-		return nil, err
+	for _, read := range []func(context.Context) error{p.credentials, p.configured, p.readParameters} {
+		if err := read(ctx); err != nil {
+			p.close()
+			return nil, err
+		}
 	}
 	return p, nil
 }
@@ -98,18 +104,22 @@ func (p *deliveryParts) credentials(ctx context.Context) error {
 
 // controller is a controller over these drivers.
 func (p *deliveryParts) controller(home deliver.Cluster) *deliver.Controller {
-	var sources deliver.Sources = rendering{&render.Sources{Cache: p.cache, Pool: p.pool, Warn: p.warn, Home: p.namespace}}
+	var sources deliver.Sources = rendering{&render.Sources{Cache: p.cache, Pool: p.pool, Warn: p.warn, Home: p.namespace, Work: p.work, Rules: p.renderRules}}
 	if p.wrap != nil {
 		sources = p.wrap(sources)
 	}
-	return &deliver.Controller{
+	c := &deliver.Controller{
 		Home: home, Clusters: p.places, Sources: sources, Namespace: p.namespace, Assess: p.assess,
 	}
+	p.applyParameters(c)
+	c.Rule(p.rules())
+	return c
 }
 
 // assess is health by scripts and built-in rules.
 func (p *deliveryParts) assess(ctx context.Context, objects []manifest.Object) (func(manifest.Object) application.Health, error) {
-	known, err := p.checker.Assessed(ctx, objects)
+	_, checker := p.book.now()
+	known, err := checker.Assessed(ctx, objects)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +151,7 @@ type places struct {
 
 	mu     sync.Mutex
 	opened map[string]*opened // by server
+	noHere bool               // here is no destination
 }
 
 // opened is a cluster that is in use.
@@ -191,6 +202,9 @@ func (p *places) find(ctx context.Context, d application.Destination) (applicati
 		if d.Name != "" && k.Name == d.Name || d.Server != "" && k.Server == d.Server {
 			found = append(found, k)
 		}
+	}
+	if p.refusesHere(d.Server) || d.Name == inClusterName && p.refusesHere(cluster.InCluster) {
+		return d, nil, "", fmt.Errorf("cluster %q is disabled", cluster.InCluster)
 	}
 	switch {
 	case len(found) == 0 && (d.Name == inClusterName || d.Server == cluster.InCluster):
@@ -295,6 +309,7 @@ func journal(dir string, warn func(error)) (write func(deliver.Drift), closing f
 // watchSources asks for comparisons when a repository on this machine changes, until ctx ends. repos are asked for anew now
 // and then.
 func (p *deliveryParts) watchSources(ctx context.Context, repos func() []string, moved func(repo string)) {
+	var before []string
 	for ctx.Err() == nil {
 		now := localRepos(repos())
 		watch, stop := context.WithCancel(ctx)
@@ -307,8 +322,14 @@ func (p *deliveryParts) watchSources(ctx context.Context, repos func() []string,
 		for ctx.Err() == nil && slices.Equal(now, localRepos(repos())) {
 			select {
 			case <-ctx.Done():
-			case <-time.After(2 * time.Second):
+			case <-time.After(250 * time.Millisecond):
 			}
+			for _, r := range now {
+				if !slices.Contains(before, r) {
+					moved(r) // what came before it was watched
+				}
+			}
+			before = now
 		}
 		stop()
 		group.Wait()
