@@ -188,3 +188,42 @@ func (s *stage) owned(kind manifest.Kind) (out []manifest.Object) {
 	}
 	return out
 }
+
+// A controller that is stopped at any moment is followed by one that goes on where it was: nothing is made twice, nothing
+// is measured anew that was measured.
+func TestControllersThatEndAreFollowed(t *testing.T) {
+	k := kubetest.Start(t, kubetest.C)
+	k.ApplyCRDs(t, kubetest.Rollouts)
+	s := &stage{k, t}
+	m := measured(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			life, end := context.WithTimeout(ctx, time.Duration(200+rand.IntN(1500))*time.Millisecond)
+			_ = manager(t, k.Kubeconfig, k.Namespace, "", slog.New(slog.DiscardHandler)).Run(life)
+			end()
+		}
+	}()
+	defer func() { stop(); <-ended }()
+	s.Apply(t, ingress+m.template("once", "")+service("stable")+service("canary")+"---"+web(`
+    {canary: {stableService: stable, canaryService: canary, scaleDownDelaySeconds: 1, trafficRouting: {nginx: {stableIngress: web}},
+      steps: [{setWeight: 20}, {analysis: {templates: [{templateName: once}]}}, {setWeight: 60}, {pause: {duration: 1s}},
+        {experiment: {duration: 1s, templates: [{name: try, specRef: canary}]}}]}}`))
+	s.phase(rollout.Healthy, -1)
+	s.version(2)
+	s.Wait(t, "the new version is all there is", func() bool {
+		r := s.rollout()
+		phase, _ := rollout.PhaseOf(r)
+		return phase == rollout.Healthy && r.Object.Annotation(rollout.RevisionAnnotation) == "2" && r.Status.StableRS == r.Status.CurrentPodHash && s.selector("stable") == r.Status.StableRS
+	})
+	for kind, want := range map[manifest.Kind]int{replicaSetKind: 2, advance.Runs: 1, advance.Experiments: 1} {
+		if got := s.owned(kind); len(got) != want {
+			t.Errorf("%d of %s, want %d", len(got), kind, want)
+		}
+	}
+	if n := m.asked.Load(); n < 1 || n > 3 { // a measurement that was under way when a controller ended is taken again
+		t.Errorf("measured %d times", n)
+	}
+}
