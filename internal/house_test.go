@@ -84,6 +84,7 @@ var house = []string{
 	"internal/edge/sandbox",
 	"internal/edge/source",
 	"internal/edge/render",
+	"internal/edge/forge",
 	"internal/edge/cluster/kubetest",
 	"internal/edge/cluster",
 	"internal/edge/objects",
