@@ -45,7 +45,7 @@ type Controller struct {
 	// Namespaces are globs (or regular expressions between slashes) of further namespaces whose Applications are reconciled.
 	Namespaces []string
 	// Interval is how often each Application is compared though nothing told of a change; negative for never. Jitter is
-	// the most that is added at random.
+	// the most that is added at random, a third of it unless told.
 	Interval, Jitter time.Duration
 	// SelfHeal is the wait between two self-healing syncs of the same revision.
 	SelfHeal application.SelfHeal
@@ -53,6 +53,8 @@ type Controller struct {
 	WaveDelay time.Duration
 	// ServerSideDiff compares by dry runs in the cluster where an application does not say otherwise.
 	ServerSideDiff bool
+	// Globals are projects that others inherit from.
+	Globals []Global
 	// SyncTimeout ends an operation that takes longer; zero for never.
 	SyncTimeout time.Duration
 	// Workers is how many Applications are worked on at once.
@@ -144,7 +146,7 @@ func (c *Controller) Prepare() {
 	c.defaults()
 	r := Rules{
 		Settings: c.Settings, Method: c.Method, Label: c.Label, Installation: c.Installation, ServerSideDiff: c.ServerSideDiff,
-		Interval: c.Interval, Jitter: c.Jitter,
+		Interval: c.Interval, Jitter: c.Jitter, Globals: c.Globals,
 	}
 	c.complete(&r)
 	c.rules.Store(&r)
