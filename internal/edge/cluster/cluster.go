@@ -129,8 +129,10 @@ func (c *Cluster) Named(manager string) *Cluster {
 	return &named
 }
 
-// Version is the server's version: "v1.35.4".
+// Version is the server's version: "v1.35.4". A server that does not say it within 15 s counts as unreachable.
 func (c *Cluster) Version(ctx context.Context) (string, error) {
+	ctx, stop := context.WithTimeoutCause(ctx, min(c.options.Timeout, patience), errSlow)
+	defer stop()
 	data, err := c.do(ctx, call{method: http.MethodGet, path: "/version", twice: true})
 	if err != nil {
 		return "", err

@@ -3,10 +3,13 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
+	segments "k8s.io/apimachinery/pkg/api/validation/path"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
@@ -205,6 +208,9 @@ func (c *Cluster) aim(ctx context.Context, method string, kind manifest.Kind, na
 	if namespace == "" {
 		namespace = c.Namespace
 	}
+	if err := single(method, d, namespace, name); err != nil {
+		return call{}, err
+	}
 	path := collection(d, namespace)
 	if name != "" {
 		path += "/" + url.PathEscape(name)
@@ -215,10 +221,43 @@ func (c *Cluster) aim(ctx context.Context, method string, kind manifest.Kind, na
 	return call{method: method, path: path, kind: kind, secret: kind.Group == "" && kind.Kind == "Secret"}, nil
 }
 
+// single refuses names that lead to something else than one object: an empty one to all objects of the kind, which a
+// deletion would delete; ".." to what is above (documentation page "Object Names and IDs", path segment names). No such
+// object can be there, so whoever reads or deletes it finds none.
+func single(method string, d manifest.Discovered, namespace, name string) error {
+	var wrong []string
+	switch {
+	case name != "":
+		wrong = segments.IsValidPathSegmentName(name)
+	case method != http.MethodPost: // who creates may leave the name to the server
+		wrong = []string{"an object has a name"}
+	}
+	if d.Namespaced && namespace != "" {
+		wrong = append(wrong, segments.IsValidPathSegmentName(namespace)...)
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	r := &manifest.Refusal{
+		Code: http.StatusUnprocessableEntity, Reason: manifest.ReasonInvalid,
+		Message: fmt.Sprintf("%s %q is invalid: metadata.name: %s", d.Kind.Kind, name, strings.Join(wrong, ", ")),
+	}
+	if method == http.MethodGet || method == http.MethodDelete {
+		r.Code, r.Reason = http.StatusNotFound, manifest.ReasonNotFound
+	}
+	return r
+}
+
 // collection is a request for the objects of a kind, in all namespaces where none is told.
 func (c *Cluster) collection(ctx context.Context, method string, kind manifest.Kind, namespace string) (call, error) {
 	d, err := c.catalog.find(ctx, kind)
-	return call{method: method, path: collection(d, namespace), kind: d.Kind}, err
+	if err != nil {
+		return call{}, err
+	}
+	if err := single(http.MethodPost, d, namespace, ""); err != nil {
+		return call{}, err
+	}
+	return call{method: method, path: collection(d, namespace), kind: d.Kind}, nil
 }
 
 // collection is the path of a kind's objects.

@@ -21,6 +21,8 @@ const (
 	longest = 10 * time.Second       // a server that asks for more is told of to the caller
 	apart   = 220 * time.Millisecond // tries of one object after a failure: five a second
 	largest = 1 << 30                // bytes of an answer
+
+	patience = 15 * time.Second // of all tries for what no webhook holds up: the server's version
 )
 
 // call is one request. twice says that it may be sent again though the first may have been carried out; stale that a
