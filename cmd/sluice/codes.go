@@ -22,7 +22,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/artifact"
 	"github.com/sluice-delivery/sluice/internal/edge/cluster"
 	"github.com/sluice-delivery/sluice/internal/edge/executor"
-	forges "github.com/sluice-delivery/sluice/internal/edge/forge"
+	forgeclient "github.com/sluice-delivery/sluice/internal/edge/forge"
 	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/edge/glob"
 	"github.com/sluice-delivery/sluice/internal/edge/objects"
@@ -61,7 +61,7 @@ func allDocs() []fault.Doc {
 		workflows.Docs, filter.Docs, workflow.Docs, lint.Docs, commands.Docs, github.Docs, plan.Docs, run.Docs,
 		report.Docs, logs.Docs, intake.Docs, git.Docs, tree.Docs, remote.Docs, workspace.Docs, archive.Docs, store.Docs, executor.Docs,
 		glob.Docs, action.Docs, artifact.Docs, tool.Docs, toolkit.Docs, convert.Docs, argo.Docs, lua.Docs, objectDocs, traffic.Docs, probe.Docs, advance.Docs,
-		sandbox.Docs, deliveryDocs, rolloutDocs, cluster.Docs, source.Docs, render.Docs, applicationset.Docs, forges.Docs, analysis.Docs, rollout.Docs,
+		sandbox.Docs, deliveryDocs, rolloutDocs, cluster.Docs, source.Docs, render.Docs, applicationset.Docs, forgeclient.Docs, analysis.Docs, rollout.Docs,
 		workload.Docs, localtarget.Docs, objects.Docs, pod.Docs, proxy.Docs, upDocs,
 	} {
 		out = append(out, some...)
