@@ -34,7 +34,8 @@ func (p *Panic) Error() string { return fmt.Sprintf("a mistake in Sluice: panic:
 
 // Loop is the queue. New makes one; its methods may be called from everywhere, before Run and while it runs.
 type Loop[K comparable] struct {
-	// Failed, where it is set, is told of each error: the key, how often it failed in a row, and when it is tried again.
+	// Failed, where it is set, is told of each error: the key, how often it failed in a row, and when it is tried again at
+	// the latest.
 	Failed func(key K, err error, tries int, again time.Duration)
 
 	mu    sync.Mutex
@@ -177,14 +178,15 @@ func (l *Loop[K]) giveBack(it *item[K]) {
 	l.put(it, it.due)
 }
 
-// work handles one item and says when it is due next.
+// work handles one item and says when it is due next. Failed is told before the key can be worked on again.
 func (l *Loop[K]) work(ctx context.Context, it *item[K], handle Handle[K]) {
 	began := time.Now()
 	after, err := contain(ctx, it.key, handle)
-	tries, wait := l.done(it, began, after, err)
+	next := it.next(began, time.Now(), after, err)
 	if err != nil && l.Failed != nil && ctx.Err() == nil {
-		l.Failed(it.key, err, tries, wait)
+		l.Failed(it.key, err, it.tries, time.Until(next))
 	}
+	l.release(it, next)
 }
 
 // contain makes an error of a panic.
@@ -197,31 +199,33 @@ func contain[K comparable](ctx context.Context, key K, handle Handle[K]) (after 
 	return handle(ctx, key)
 }
 
-func (l *Loop[K]) done(it *item[K], began time.Time, after time.Duration, err error) (int, time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := time.Now()
-	it.running = false
-	var next time.Time
-	if err == nil {
-		it.tries, it.floor = 0, time.Time{}
-		if after > 0 {
-			next = now.Add(after)
-		}
-	} else {
+// next is when an item is due by what its handle said, zero for not; only its worker calls it.
+func (it *item[K]) next(began, now time.Time, after time.Duration, err error) time.Time {
+	if err != nil {
 		it.tries++
 		it.floor = later(began.Add(least), now.Add(after))
-		next = later(now.Add(backoff(it.tries)), it.floor)
+		return later(now.Add(backoff(it.tries)), it.floor)
 	}
+	it.tries, it.floor = 0, time.Time{}
+	if after > 0 {
+		return now.Add(after)
+	}
+	return time.Time{}
+}
+
+// release makes an item due at a moment, or sooner where somebody asked for it meanwhile; the key may be worked on again.
+func (l *Loop[K]) release(it *item[K], next time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	it.running = false
 	if !it.again.IsZero() && (next.IsZero() || it.again.Before(next)) {
 		next = it.again
 	}
 	if next.IsZero() {
 		delete(l.items, it.key)
-		return it.tries, 0
+		return
 	}
 	l.put(it, next)
-	return it.tries, time.Until(it.due)
 }
 
 // backoff doubles with each try and has up to a half more of jitter, so that keys that failed together part.
