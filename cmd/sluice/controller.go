@@ -35,10 +35,14 @@ type controllerOptions struct {
 	instance      string
 	workers       int
 	prometheus    string
+	instead       string         // where every Prometheus metric is asked, "" where it says
+	router        advance.Router // nil: the objects that a rollout's trafficRouting names
 	jobNamespace  string
 	elect         bool
 	electionPlace string
 	verbose       bool
+
+	applicationNamespaces []string
 }
 
 // controllerHalf is one of the things that a controller reconciles, and what runs it until ctx ends.
@@ -75,7 +79,8 @@ The definitions must be in the cluster: see 'sluice crd install'.`,
 	}
 	o.cluster(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&o.namespace, "namespace", "n", "", "only the objects of this namespace")
+	f.StringVarP(&o.namespace, "namespace", "n", "", "only the objects of this namespace; for applications Argo CD's own, which holds projects and settings (default: argocd)")
+	f.StringSliceVar(&o.applicationNamespaces, "application-namespaces", nil, "also Applications of these namespaces: globs, or regular expressions between slashes")
 	f.StringVar(&o.only, "only", "", "only reconcile "+strings.Join(names, " or "))
 	f.StringVar(&o.instance, "instance-id", "", "only objects whose label argo-rollouts.argoproj.io/controller-instance-id has this value")
 	f.IntVar(&o.workers, "workers", 10, "objects of a kind that are worked on at once")
@@ -192,9 +197,12 @@ func runRollouts(ctx context.Context, c *cluster.Cluster, o controllerOptions, l
 			WithHint("sluice crd install defines it")
 	}
 	cache := advance.NewCache(named, o.namespace)
+	if o.router == nil {
+		o.router = traffic.Driver{Cluster: cache}
+	}
 	m := advance.New(advance.Config{
-		Cluster: cache, Router: traffic.Driver{Cluster: cache},
-		Probe:     &probe.Probe{Cluster: cache, Prometheus: o.prometheus, JobNamespace: o.jobNamespace},
+		Cluster: cache, Router: o.router,
+		Probe:     &probe.Probe{Cluster: cache, Prometheus: o.prometheus, Instead: o.instead, JobNamespace: o.jobNamespace},
 		Namespace: o.namespace, Instance: o.instance, Workers: o.workers, Log: log,
 	})
 	return m.Run(ctx)

@@ -30,7 +30,7 @@ func runApplications(ctx context.Context, c *cluster.Cluster, o controllerOption
 	if err != nil {
 		return err
 	}
-	po := partsOptions{home: named, here: named, dir: dir, namespace: o.namespace, warn: func(app string, f *fault.Fault) {
+	po := partsOptions{home: named, here: named, dir: dir, namespace: o.namespace, settings: true, warn: func(app string, f *fault.Fault) {
 		log.Warn(f.Message, "application", app, "code", f.Code)
 	}}
 	p, err := newDeliveryParts(ctx, po)
@@ -47,11 +47,13 @@ func runApplications(ctx context.Context, c *cluster.Cluster, o controllerOption
 	write, done := journal(dir, func(err error) { log.Warn("the journal of drift cannot be written", "error", err) })
 	defer done()
 	ac.Journal = write
+	ac.Namespaces = append(ac.Namespaces, o.applicationNamespaces...)
 	ac.Prepare()
 	var group sync.WaitGroup
 	defer group.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	group.Go(func() { p.follow(ctx, ac) })
 	group.Go(func() { p.watchSources(ctx, ac.Repositories, func(repo string) { ac.Moved(sourceAt(repo)) }) })
 	return ac.Run(ctx)
 }

@@ -9,15 +9,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sluice-delivery/sluice/internal/edge/cluster"
 	"github.com/sluice-delivery/sluice/internal/edge/objects"
 	"github.com/sluice-delivery/sluice/internal/edge/pod"
 	"github.com/sluice-delivery/sluice/internal/edge/proxy"
+	"github.com/sluice-delivery/sluice/internal/edge/traffic"
 	localtarget "github.com/sluice-delivery/sluice/internal/engine/local"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
@@ -34,7 +34,7 @@ type upTarget struct {
 	local   *localtarget.Engine
 	pods    *pod.Manager
 	proxy   *proxy.Proxy
-	metrics *prometheus.Registry
+	metrics *upMetrics
 	cluster *cluster.Cluster
 	root    *rooted
 }
@@ -56,6 +56,7 @@ func (t *upTarget) run(ctx context.Context, files []manifest.Object) (err error)
 	var group sync.WaitGroup
 	group.Go(func() { cancel(t.store.Serve(work, l, access)) })
 	group.Go(func() { cancel(t.local.Run(work)) })
+	group.Go(func() { t.metrics.run(work) })
 	if err = t.apply(ctx, files); err == nil {
 		for _, beside := range []func(context.Context) error{t.rollouts, t.applications} {
 			group.Go(func() {
@@ -89,8 +90,10 @@ func (t *upTarget) open() error {
 		return err
 	}
 	pods, services := localtarget.Ranges(t.u.dir)
-	t.metrics = prometheus.NewRegistry()
-	t.proxy = proxy.New(t.metrics)
+	if t.metrics, err = newUpMetrics(t.store); err != nil {
+		return errors.Join(err, t.store.Close())
+	}
+	t.proxy = proxy.New(t.metrics.store.Registry())
 	t.local = localtarget.New(localtarget.Config{
 		Cluster: t.store, Proxy: serviceListeners{t.proxy}, PodRange: pods, ServiceRange: services,
 		Trouble: func(k manifest.Key, err error) { t.out.say(k.Kind+" "+k.Name, err.Error()) },
@@ -142,7 +145,11 @@ func (t *upTarget) apply(ctx context.Context, files []manifest.Object) error {
 // rollouts moves Rollouts, analyses and experiments.
 func (t *upTarget) rollouts(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	return runRollouts(ctx, t.cluster, controllerOptions{workers: 4, prometheus: t.f.prometheus}, log)
+	o := controllerOptions{workers: 4, prometheus: t.f.prometheus, router: traffic.Local{Cluster: t.cluster.Named("rollouts-controller")}}
+	if o.prometheus == "" {
+		o.instead = "http://" + t.metrics.address()
+	}
+	return runRollouts(ctx, t.cluster, o, log)
 }
 
 // applications keeps Applications true, from the first that is there.
@@ -193,6 +200,9 @@ func (t *upTarget) close() error {
 	_ = t.proxy.Close(drain) // what is in flight after that is cut
 	done()
 	err := t.pods.Close(ctx)
+	if t.engine != nil {
+		err = errors.Join(err, t.engine.Close())
+	}
 	return errors.Join(err, t.store.Close())
 }
 
@@ -204,6 +214,8 @@ type serviceListeners struct{ p *proxy.Proxy }
 
 func (l serviceListeners) Set(name string, x localtarget.Listener) (string, error) {
 	s := proxy.Service{Listen: x.Listen}
+	s.Namespace, s.Name, _ = strings.Cut(name, "/")
+	s.Name, _, _ = strings.Cut(s.Name, ":")
 	if x.TCP {
 		s.Protocol = proxy.TCP
 	}

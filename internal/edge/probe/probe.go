@@ -57,6 +57,7 @@ type Probe struct {
 	Cluster      Cluster
 	Clock        func() time.Time
 	Prometheus   string // the address of metrics that name none
+	Instead      string // the address that all metrics are asked of, whatever they name; "" asks what they name
 	JobNamespace string // where Jobs are made, "" for the run's own namespace
 }
 

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,10 +72,7 @@ func (h headers) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (p *Probe) server(ctx context.Context, query analysis.Prometheus) (promv1.API, error) {
-	address := query.Address
-	if address == "" {
-		address = p.Prometheus
-	}
+	address := cmp.Or(p.Instead, query.Address, p.Prometheus)
 	if address == "" {
 		return nil, errors.New("prometheus address is not configured")
 	}

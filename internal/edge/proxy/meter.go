@@ -17,7 +17,7 @@ type meter struct {
 }
 
 func newMeter(reg prometheus.Registerer) *meter {
-	labels := []string{"service", "group", "pod_template_hash"}
+	labels := []string{"namespace", "service", "group", "pod_template_hash"}
 	m := &meter{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_proxy_requests_total", Help: "Requests that were answered, by the status code; code 0 is a client that left.",
@@ -42,17 +42,17 @@ func newMeter(reg prometheus.Registerer) *meter {
 // groupMeter holds one group's counters, so that counting a request looks nothing up.
 type groupMeter struct {
 	meter  *meter
-	labels [3]string
+	labels [4]string
 	codes  sync.Map // int → prometheus.Counter
 	time   prometheus.Observer
 	flight prometheus.Gauge
 }
 
-func (m *meter) group(service, name, hash string) *groupMeter {
+func (m *meter) group(namespace, service, name, hash string) *groupMeter {
 	g := &groupMeter{
-		meter: m, labels: [3]string{service, name, hash},
-		time:   m.seconds.WithLabelValues(service, name, hash),
-		flight: m.flight.WithLabelValues(service, name, hash),
+		meter: m, labels: [4]string{namespace, service, name, hash},
+		time:   m.seconds.WithLabelValues(namespace, service, name, hash),
+		flight: m.flight.WithLabelValues(namespace, service, name, hash),
 	}
 	for _, code := range commonCodes {
 		g.counter(code)
@@ -78,11 +78,11 @@ func (g *groupMeter) end(since time.Time, code int) {
 func (g *groupMeter) counter(code int) prometheus.Counter {
 	c, ok := g.codes.Load(code)
 	if !ok {
-		c, _ = g.codes.LoadOrStore(code, g.meter.requests.WithLabelValues(g.labels[0], g.labels[1], g.labels[2], strconv.Itoa(code)))
+		c, _ = g.codes.LoadOrStore(code, g.meter.requests.WithLabelValues(g.labels[0], g.labels[1], g.labels[2], g.labels[3], strconv.Itoa(code)))
 	}
 	return c.(prometheus.Counter)
 }
 
 func (g *groupMeter) mirror(result string) {
-	g.meter.mirrored.WithLabelValues(g.labels[0], g.labels[1], g.labels[2], result).Inc()
+	g.meter.mirrored.WithLabelValues(g.labels[0], g.labels[1], g.labels[2], g.labels[3], result).Inc()
 }

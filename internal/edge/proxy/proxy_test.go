@@ -446,19 +446,19 @@ func TestMirrorsAreCopies(t *testing.T) {
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP sluice_proxy_mirrored_requests_total Copies of requests, by what became of them: sent, failed, dropped.
 # TYPE sluice_proxy_mirrored_requests_total counter
-sluice_proxy_mirrored_requests_total{group="canary",pod_template_hash="",result="sent",service="web"} 35
+sluice_proxy_mirrored_requests_total{group="canary",namespace="",pod_template_hash="",result="sent",service="web"} 35
 # HELP sluice_proxy_requests_total Requests that were answered, by the status code; code 0 is a client that left.
 # TYPE sluice_proxy_requests_total counter
-sluice_proxy_requests_total{code="200",group="stable",pod_template_hash="",service="web"} 200
-sluice_proxy_requests_total{code="404",group="stable",pod_template_hash="",service="web"} 0
-sluice_proxy_requests_total{code="500",group="stable",pod_template_hash="",service="web"} 0
-sluice_proxy_requests_total{code="502",group="stable",pod_template_hash="",service="web"} 0
-sluice_proxy_requests_total{code="503",group="stable",pod_template_hash="",service="web"} 0
-sluice_proxy_requests_total{code="200",group="canary",pod_template_hash="",service="web"} 0
-sluice_proxy_requests_total{code="404",group="canary",pod_template_hash="",service="web"} 0
-sluice_proxy_requests_total{code="500",group="canary",pod_template_hash="",service="web"} 0
-sluice_proxy_requests_total{code="502",group="canary",pod_template_hash="",service="web"} 0
-sluice_proxy_requests_total{code="503",group="canary",pod_template_hash="",service="web"} 0
+sluice_proxy_requests_total{code="200",group="stable",namespace="",pod_template_hash="",service="web"} 200
+sluice_proxy_requests_total{code="404",group="stable",namespace="",pod_template_hash="",service="web"} 0
+sluice_proxy_requests_total{code="500",group="stable",namespace="",pod_template_hash="",service="web"} 0
+sluice_proxy_requests_total{code="502",group="stable",namespace="",pod_template_hash="",service="web"} 0
+sluice_proxy_requests_total{code="503",group="stable",namespace="",pod_template_hash="",service="web"} 0
+sluice_proxy_requests_total{code="200",group="canary",namespace="",pod_template_hash="",service="web"} 0
+sluice_proxy_requests_total{code="404",group="canary",namespace="",pod_template_hash="",service="web"} 0
+sluice_proxy_requests_total{code="500",group="canary",namespace="",pod_template_hash="",service="web"} 0
+sluice_proxy_requests_total{code="502",group="canary",namespace="",pod_template_hash="",service="web"} 0
+sluice_proxy_requests_total{code="503",group="canary",namespace="",pod_template_hash="",service="web"} 0
 `), "sluice_proxy_mirrored_requests_total", "sluice_proxy_requests_total"); err != nil {
 		t.Error(err)
 	}

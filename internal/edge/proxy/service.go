@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,12 +19,14 @@ const (
 
 // Service is what one Service does.
 type Service struct {
-	Listen   string // "127.0.0.1:8080"; port 0 takes any that is free
-	Protocol Protocol
-	Groups   []Group
-	Routes   []Route // the first that matches sends a request to its group, whatever the weights are
-	Mirrors  []Mirror
-	Sticky   *Sticky
+	Namespace string // labels of the metrics; Name "" is the name that it was set by
+	Name      string
+	Listen    string // "127.0.0.1:8080"; port 0 takes any that is free
+	Protocol  Protocol
+	Groups    []Group
+	Routes    []Route // the first that matches sends a request to its group, whatever the weights are
+	Mirrors   []Mirror
+	Sticky    *Sticky
 }
 
 // Group is the endpoints of one revision. Weights are shares of their sum. A group whose endpoints are all gone gives its
@@ -112,7 +115,7 @@ func (p *Proxy) compile(name string, s Service) (*table, error) {
 		if g.Weight < 0 {
 			return nil, wrong(name, "the weight %d of group %s is negative", g.Weight, g.Name)
 		}
-		c := &group{Group: g, meter: p.meter.group(name, g.Name, g.Hash)}
+		c := &group{Group: g, meter: p.meter.group(s.Namespace, cmp.Or(s.Name, name), g.Name, g.Hash)}
 		for _, e := range g.Endpoints {
 			c.backends = append(c.backends, p.backend(e))
 		}
