@@ -69,7 +69,7 @@ func wordTable(b *strings.Builder, title, about string, rows []argo.Row) {
 	if about != "" {
 		b.WriteString(about + "\n\n")
 	}
-	b.WriteString("| | | note |\n|---|---|---|\n")
+	b.WriteString("| name | | note |\n|---|---|---|\n")
 	for _, r := range rows {
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", code(r.Path), r.Support, cell(r.Note))
 	}
