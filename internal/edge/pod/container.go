@@ -11,8 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// container is one of a pod. What a life's lock guards, it guards here too.
-type container struct {
+// member is one container of a pod. What a life's lock guards, it guards here too.
+type member struct {
 	l    *life
 	spec *corev1.Container
 	init bool
@@ -31,8 +31,8 @@ type container struct {
 	quit context.CancelFunc
 }
 
-func newContainer(l *life, spec *corev1.Container, init bool) *container {
-	c := &container{l: l, spec: spec, init: init, image: spec.Image}
+func newContainer(l *life, spec *corev1.Container, init bool) *member {
+	c := &member{l: l, spec: spec, init: init, image: spec.Image}
 	c.log = newLogs(l.dir, spec.Name)
 	c.ctx, c.quit = context.WithCancel(l.ctx)
 	c.wait("ContainerCreating", "")
@@ -60,7 +60,7 @@ func newContainer(l *life, spec *corev1.Container, init bool) *container {
 }
 
 // policy is when the container is started again.
-func (c *container) policy() corev1.RestartPolicy {
+func (c *member) policy() corev1.RestartPolicy {
 	switch {
 	case c.sidecar():
 		return corev1.RestartPolicyAlways
@@ -73,12 +73,12 @@ func (c *container) policy() corev1.RestartPolicy {
 }
 
 // sidecar says that an init container stays beside the others.
-func (c *container) sidecar() bool {
+func (c *member) sidecar() bool {
 	return c.init && c.spec.RestartPolicy != nil && *c.spec.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 
 // wait sets the state Waiting. The life's lock is held, or nobody else knows the container yet.
-func (c *container) wait(reason, message string) {
+func (c *member) wait(reason, message string) {
 	if c.state.Running != nil || c.over {
 		return
 	}
@@ -89,7 +89,7 @@ func (c *container) wait(reason, message string) {
 	c.ready, c.started = false, false
 }
 
-func (c *container) status() corev1.ContainerStatus {
+func (c *member) status() corev1.ContainerStatus {
 	started := c.started
 	return corev1.ContainerStatus{
 		Name: c.spec.Name, State: c.state, LastTerminationState: c.last, Ready: c.ready, Started: &started, RestartCount: c.restarts,
@@ -97,21 +97,21 @@ func (c *container) status() corev1.ContainerStatus {
 	}
 }
 
-func (c *container) containerID() string {
+func (c *member) containerID() string {
 	if c.state.Waiting != nil && c.last.Terminated == nil {
 		return ""
 	}
 	return fmt.Sprintf("sluice://%s/%s/%d", c.l.pod.UID, c.spec.Name, c.restarts)
 }
 
-func (c *container) succeeded() bool {
+func (c *member) succeeded() bool {
 	c.l.mu.Lock()
 	defer c.l.mu.Unlock()
 	return c.over && c.state.Terminated != nil && c.state.Terminated.ExitCode == 0
 }
 
 // change sets something under the lock and reports it.
-func (c *container) change(do func()) {
+func (c *member) change(do func()) {
 	c.l.mu.Lock()
 	do()
 	c.l.mu.Unlock()
@@ -119,7 +119,7 @@ func (c *container) change(do func()) {
 }
 
 // awaitStarted waits until a sidecar has started.
-func (c *container) awaitStarted() bool {
+func (c *member) awaitStarted() bool {
 	for {
 		c.l.mu.Lock()
 		ok, over := c.started && c.state.Running != nil, c.over
@@ -134,7 +134,7 @@ func (c *container) awaitStarted() bool {
 }
 
 // live runs the container until it has ended for good, by the pod's restart policy.
-func (c *container) live() {
+func (c *member) live() {
 	defer c.change(func() { c.over = true })
 	if c.restarts > 0 && c.policy() == corev1.RestartPolicyNever && c.last.Terminated != nil {
 		c.change(func() { c.state, c.last = c.last, corev1.ContainerState{} })
@@ -177,7 +177,7 @@ func (c *container) live() {
 }
 
 // again says whether a container that ended so is started again.
-func (c *container) again(exit int) bool {
+func (c *member) again(exit int) bool {
 	c.l.mu.Lock()
 	defer c.l.mu.Unlock()
 	switch {
@@ -188,7 +188,7 @@ func (c *container) again(exit int) bool {
 }
 
 // fail tells why the container cannot be started.
-func (c *container) fail(err error) {
+func (c *member) fail(err error) {
 	reason := "CreateContainerError"
 	if p, ok := errors.AsType[*problem](err); ok {
 		reason = p.reason
@@ -203,7 +203,7 @@ func (c *container) fail(err error) {
 }
 
 // once runs the container once. The error is that it could not be started.
-func (c *container) once() (int, error) {
+func (c *member) once() (int, error) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	r, err := c.start(ctx)
@@ -232,7 +232,7 @@ func (c *container) once() (int, error) {
 }
 
 // watch follows a run to its end: hooks, probes, and the stop. It says why it ended the run, "" where the run ended itself.
-func (c *container) watch(ctx context.Context, cancel context.CancelFunc, r run) (why string) {
+func (c *member) watch(ctx context.Context, cancel context.CancelFunc, r run) (why string) {
 	var group sync.WaitGroup
 	var once sync.Once
 	because := func(reason string) {
@@ -261,7 +261,7 @@ func (c *container) watch(ctx context.Context, cancel context.CancelFunc, r run)
 }
 
 // terminate ends a run: the preStop hook, SIGTERM, and SIGKILL when the grace is over.
-func (c *container) terminate(r run) {
+func (c *member) terminate(r run) {
 	grace := c.l.hard
 	if c.l.ctx.Err() == nil { // only this container: a probe failed, or it is a sidecar's turn
 		d := c.l.grace()

@@ -23,7 +23,7 @@ var (
 
 // environment is a container's environment: that of the Services of its namespace, then envFrom, then env, where $(NAME)
 // stands for what came before (https://kubernetes.io/docs/tasks/inject-data-application/). Each name once, the last one counts.
-func (c *container) environment(ctx context.Context) ([]corev1.EnvVar, error) {
+func (c *member) environment(ctx context.Context) ([]corev1.EnvVar, error) {
 	values := map[string]string{}
 	var order []string
 	set := func(name, value string) {
@@ -83,7 +83,7 @@ func serviceEnv(s manifest.Object, set func(name, value string)) {
 	}
 }
 
-func (c *container) envFrom(ctx context.Context, from corev1.EnvFromSource, set func(name, value string)) error {
+func (c *member) envFrom(ctx context.Context, from corev1.EnvFromSource, set func(name, value string)) error {
 	kind, name, optional := configMapKind, "", false
 	switch {
 	case from.ConfigMapRef != nil:
@@ -113,7 +113,7 @@ func (c *container) envFrom(ctx context.Context, from corev1.EnvFromSource, set 
 }
 
 // value is one variable; false where what it refers to is optional and missing.
-func (c *container) value(ctx context.Context, e corev1.EnvVar, values map[string]string) (string, bool, error) {
+func (c *member) value(ctx context.Context, e corev1.EnvVar, values map[string]string) (string, bool, error) {
 	from := e.ValueFrom
 	switch {
 	case from == nil:
@@ -134,7 +134,7 @@ func (c *container) value(ctx context.Context, e corev1.EnvVar, values map[strin
 	return "", false, refuse("CreateContainerConfigError", "variable %s takes its value from something that is not supported", e.Name)
 }
 
-func (c *container) key(ctx context.Context, kind manifest.Kind, name, key string, optional *bool) (string, bool, error) {
+func (c *member) key(ctx context.Context, kind manifest.Kind, name, key string, optional *bool) (string, bool, error) {
 	may := optional != nil && *optional
 	o, err := c.l.m.c.Lookup.Get(ctx, kind, c.l.pod.Namespace, name)
 	if err != nil {

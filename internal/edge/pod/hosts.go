@@ -11,6 +11,9 @@ import (
 // SetNames says which names the processes of a namespace see besides this machine's: lines of /etc/hosts. Processes that run
 // see the change. It needs Mounts.
 func (m *Manager) SetNames(namespace string, lines []string) error {
+	m.mu.Lock()
+	m.hostNames[namespace] = lines
+	m.mu.Unlock()
 	path := m.hosts(namespace)
 	if path == "" {
 		return nil
@@ -38,4 +41,18 @@ func (m *Manager) hosts(namespace string) string {
 		return ""
 	}
 	return filepath.Join(m.c.Dir, "hosts", namespace)
+}
+
+// names are the names of a namespace as the engine takes them: name:address.
+func (m *Manager) names(namespace string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []string
+	for _, line := range m.hostNames[namespace] {
+		f := strings.Fields(line)
+		for _, n := range f[1:] {
+			out = append(out, n+":"+f[0])
+		}
+	}
+	return out
 }

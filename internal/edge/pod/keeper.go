@@ -2,6 +2,7 @@ package pod
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -20,7 +21,7 @@ type keeper struct {
 	in  io.WriteCloser
 }
 
-func newKeeper(s *spawner, child []string, cookie string) (*keeper, error) {
+func newKeeper(s *spawner, child []string, cookie string, engine bool) (*keeper, error) {
 	if len(child) == 0 {
 		return nil, fault.New(CodeChild, "no helper is named")
 	}
@@ -36,7 +37,11 @@ func newKeeper(s *spawner, child []string, cookie string) (*keeper, error) {
 		_ = w.Close()
 		return nil, fault.New(CodeChild, "%v", err)
 	}
-	return &keeper{cmd: cmd, in: w}, nil
+	k := &keeper{cmd: cmd, in: w}
+	if engine {
+		k.tell("engine")
+	}
+	return k, nil
 }
 
 func (k *keeper) tell(format string, args ...any) {
@@ -59,12 +64,15 @@ func (k *keeper) close() error {
 
 // keep is what the helper does: it listens which processes there are until it is told that all is well, or nothing any more.
 func keep(in io.Reader, cookie string) {
-	pids := map[int]bool{}
+	pids, engine := map[int]bool{}, false
 	s := bufio.NewScanner(in)
 	for s.Scan() {
 		line := s.Text()
-		if line == "bye" {
+		switch line {
+		case "bye":
 			return
+		case "engine":
+			engine = true
 		}
 		if pid, err := strconv.Atoi(strings.TrimLeft(line, "+-")); err == nil && pid > 1 {
 			if pids[pid] = true; line[0] == '-' {
@@ -76,4 +84,7 @@ func keep(in io.Reader, cookie string) {
 		endTree(pid, cookie)
 	}
 	sweep(cookie)
+	if e, err := OpenEngine(context.Background()); engine && err == nil {
+		e.sweep(labelTarget, cookie)
+	}
 }

@@ -32,12 +32,13 @@ type life struct {
 	gone       bool       // was told to stop (and not only with the manager)
 	deadline   *time.Timer
 	until      time.Time
-	containers []*container // init containers, then the others
+	containers []*member // init containers, then the others
 	initDone   bool
 	conditions map[corev1.PodConditionType]metav1.Time // since when they are as they are
 	last       corev1.PodStatus
 	failure    string // reason of a failure of the whole pod
 	message    string
+	net        *contained // whose network the pod has in an engine
 
 	telling sync.Mutex
 }
@@ -170,7 +171,7 @@ func (l *life) initialise() (sidecars []func(), ok bool) {
 }
 
 // aside runs a sidecar; its stop ends and awaits it.
-func (l *life) aside(c *container) func() {
+func (l *life) aside(c *member) func() {
 	done := make(chan struct{})
 	go func() { // waited for by the stop
 		defer close(done)

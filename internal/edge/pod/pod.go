@@ -58,10 +58,11 @@ type Manager struct {
 	spawn  *spawner
 	mounts bool
 
-	mu     sync.Mutex
-	pods   map[string]*life // by uid
-	closed bool
-	group  sync.WaitGroup
+	mu        sync.Mutex
+	pods      map[string]*life    // by uid
+	hostNames map[string][]string // by namespace
+	closed    bool
+	group     sync.WaitGroup
 }
 
 // New makes a manager, and ends what an earlier one of the same folder left running.
@@ -80,14 +81,17 @@ func New(c Config) (*Manager, error) {
 		return nil, fault.New(CodeFolder, "%v", err)
 	}
 	c.Dir = dir
-	m := &Manager{c: c, pods: map[string]*life{}, spawn: newSpawner()}
+	m := &Manager{c: c, pods: map[string]*life{}, hostNames: map[string][]string{}, spawn: newSpawner()}
 	sweep(cookieOf(dir))
+	if c.Engine != nil {
+		c.Engine.sweep(labelTarget, cookieOf(dir))
+	}
 	if left, err := filepath.Glob(filepath.Join(dir, "pods", ".start-*")); err == nil {
 		for _, l := range left {
 			_ = os.RemoveAll(l)
 		}
 	}
-	if m.keeper, err = newKeeper(m.spawn, c.Child, cookieOf(dir)); err != nil {
+	if m.keeper, err = newKeeper(m.spawn, c.Child, cookieOf(dir), c.Engine != nil); err != nil {
 		m.spawn.close()
 		return nil, err
 	}

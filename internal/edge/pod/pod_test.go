@@ -489,15 +489,21 @@ func supervise(dir string) {
 	if err != nil {
 		panic(err)
 	}
+	var e *pod.Engine
+	if os.Getenv("SLUICE_TEST_IMAGE") != "" {
+		if e, err = pod.OpenEngine(context.Background()); err != nil {
+			panic(err)
+		}
+	}
 	m, err := pod.New(pod.Config{
-		Dir: dir, Folder: dir, Child: []string{os.Args[0], "pod-child"}, Lookup: store, Address: func(manifest.Object) string { return "127.0.0.1" },
+		Dir: dir, Folder: dir, Child: []string{os.Args[0], "pod-child"}, Lookup: store, Engine: e, Address: func(manifest.Object) string { return "127.0.0.1" },
 		Report: func(_, s manifest.Object) { fmt.Println(summary(s)) },
 	})
 	if err != nil {
 		panic(err)
 	}
 	err = m.Run(manifest.Object{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "a", "namespace": "default", "uid": "orphan-test"}, "spec": map[string]any{
-		"containers": []any{map[string]any{"name": "c", "command": []any{"sh", "-c", "(setsid sleep 1001 &); sleep 1002 & sleep 1003"}}},
+		"containers": []any{map[string]any{"name": "c", "image": os.Getenv("SLUICE_TEST_IMAGE"), "imagePullPolicy": "Never", "command": []any{"sh", "-c", "(setsid sleep 1001 &); sleep 1002 & sleep 1003"}}},
 	}})
 	if err != nil {
 		panic(err)

@@ -18,7 +18,7 @@ import (
 
 // probe runs a container's probes until ctx ends: the startup probe first, then liveness and readiness
 // (https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/).
-func (c *container) probe(ctx context.Context, r run, because func(string)) {
+func (c *member) probe(ctx context.Context, r run, because func(string)) {
 	if p := c.spec.StartupProbe; p != nil {
 		ok := false
 		c.repeat(ctx, "Startup", p, r, func(good bool) bool {
@@ -57,7 +57,7 @@ func (c *container) probe(ctx context.Context, r run, because func(string)) {
 
 // repeat probes in the probe's period. verdict is told when enough successes or failures came in a row; it says whether to
 // go on.
-func (c *container) repeat(ctx context.Context, name string, p *corev1.Probe, r run, verdict func(good bool) bool) {
+func (c *member) repeat(ctx context.Context, name string, p *corev1.Probe, r run, verdict func(good bool) bool) {
 	if !sleep(ctx, time.Duration(p.InitialDelaySeconds)*time.Second) {
 		return
 	}
@@ -99,7 +99,7 @@ func (c *container) repeat(ctx context.Context, name string, p *corev1.Probe, r 
 }
 
 // check asks once.
-func (c *container) check(ctx context.Context, p *corev1.Probe, r run) error {
+func (c *member) check(ctx context.Context, p *corev1.Probe, r run) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(max(p.TimeoutSeconds, 1))*time.Second)
 	defer cancel()
 	switch {
@@ -127,7 +127,7 @@ func (c *container) check(ctx context.Context, p *corev1.Probe, r run) error {
 }
 
 // port is a number, or the name of one of the container's ports.
-func (c *container) port(p intstr.IntOrString) (string, error) {
+func (c *member) port(p intstr.IntOrString) (string, error) {
 	if p.Type == intstr.Int {
 		return strconv.Itoa(int(p.IntVal)), nil
 	}
@@ -142,7 +142,7 @@ func (c *container) port(p intstr.IntOrString) (string, error) {
 	return "", fmt.Errorf("the container has no port %q", p.StrVal)
 }
 
-func (c *container) dial(ctx context.Context, host, port string) error {
+func (c *member) dial(ctx context.Context, host, port string) error {
 	if host == "" {
 		host = c.l.address
 	}
@@ -155,7 +155,7 @@ func (c *container) dial(ctx context.Context, host, port string) error {
 
 // get is an HTTP probe: every status from 200 to 399 is good; redirects to other hosts are not followed, certificates not
 // checked, as by the kubelet.
-func (c *container) get(ctx context.Context, g *corev1.HTTPGetAction) error {
+func (c *member) get(ctx context.Context, g *corev1.HTTPGetAction) error {
 	port, err := c.port(g.Port)
 	if err != nil {
 		return err
@@ -211,7 +211,7 @@ func orSlash(path string) string {
 }
 
 // afterStart runs the postStart hook.
-func (c *container) afterStart(ctx context.Context, r run) error {
+func (c *member) afterStart(ctx context.Context, r run) error {
 	if c.spec.Lifecycle == nil || c.spec.Lifecycle.PostStart == nil {
 		return nil
 	}
@@ -219,7 +219,7 @@ func (c *container) afterStart(ctx context.Context, r run) error {
 }
 
 // beforeStop runs the preStop hook, for as long as the grace lasts.
-func (c *container) beforeStop(grace context.Context, r run) error {
+func (c *member) beforeStop(grace context.Context, r run) error {
 	if c.spec.Lifecycle == nil || c.spec.Lifecycle.PreStop == nil || grace.Err() != nil {
 		return nil
 	}
@@ -237,7 +237,7 @@ func (c *container) beforeStop(grace context.Context, r run) error {
 	return c.hook(ctx, c.spec.Lifecycle.PreStop, r)
 }
 
-func (c *container) hook(ctx context.Context, h *corev1.LifecycleHandler, r run) error {
+func (c *member) hook(ctx context.Context, h *corev1.LifecycleHandler, r run) error {
 	switch {
 	case h.Exec != nil:
 		code, out, err := r.exec(ctx, h.Exec.Command)

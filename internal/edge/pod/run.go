@@ -32,7 +32,7 @@ type run interface {
 type result struct{ code, signal int }
 
 // start starts the container: in an engine where there is one and it takes the container, else as a process.
-func (c *container) start(ctx context.Context) (run, error) {
+func (c *member) start(ctx context.Context) (run, error) {
 	env, err := c.environment(ctx)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ const RunAnnotation = "sluice.dev/run"
 // FolderAnnotation on a pod is the folder of its processes, relative to the folder of `sluice up`.
 const FolderAnnotation = "sluice.dev/folder"
 
-func (c *container) asProcess() bool {
+func (c *member) asProcess() bool {
 	return c.l.pod.Annotations[RunAnnotation] == "process" && len(c.spec.Command) > 0
 }
 
@@ -86,7 +86,7 @@ type mount struct {
 }
 
 // process prepares the container's process: its folder, its mounts, its environment.
-func (c *container) process(env []corev1.EnvVar, command, args []string) (*plan, error) {
+func (c *member) process(env []corev1.EnvVar, command, args []string) (*plan, error) {
 	p := &plan{argv: append(command, args...)}
 	mounts, err := c.mounts(env)
 	if err != nil {
@@ -127,7 +127,7 @@ func (c *container) process(env []corev1.EnvVar, command, args []string) (*plan,
 }
 
 // own is what every container is told besides its environment.
-func (c *container) own(root string) []corev1.EnvVar {
+func (c *member) own(root string) []corev1.EnvVar {
 	return []corev1.EnvVar{
 		{Name: "HOSTNAME", Value: orElse(c.l.pod.Spec.Hostname, c.l.pod.Name)},
 		{Name: "SLUICE_POD_IP", Value: c.l.address},
@@ -144,7 +144,7 @@ func orElse(a, b string) string {
 
 // inherit adds the container's environment to what every process of this machine needs: PATH, HOME, a temporary folder, the
 // language. Nothing else of ours is handed on.
-func (c *container) inherit(env []corev1.EnvVar) []string {
+func (c *member) inherit(env []corev1.EnvVar) []string {
 	var out []string
 	for _, name := range []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		if v, ok := os.LookupEnv(name); ok {
@@ -158,7 +158,7 @@ func (c *container) inherit(env []corev1.EnvVar) []string {
 }
 
 // cookie marks the processes of a container, whatever parent or session they take.
-func (c *container) cookie() string {
+func (c *member) cookie() string {
 	return c.l.m.cookie() + "/" + string(c.l.pod.UID) + "/" + c.spec.Name
 }
 
@@ -166,7 +166,7 @@ func (m *Manager) cookie() string { return cookieOf(m.c.Dir) }
 
 // process is a run as a process tree of this machine.
 type process struct {
-	c     *container
+	c     *member
 	plan  *plan
 	out   *logWriter
 	cmd   *exec.Cmd

@@ -13,7 +13,7 @@ import (
 )
 
 // mounts are the container's volume mounts: where each is on this machine, and where the container is to see it.
-func (c *container) mounts(env []corev1.EnvVar) ([]mount, error) {
+func (c *member) mounts(env []corev1.EnvVar) ([]mount, error) {
 	var out []mount
 	for _, vm := range c.spec.VolumeMounts {
 		source, err := filepath.EvalSymlinks(c.l.volume(vm.Name))
@@ -62,7 +62,7 @@ func within(root, sub string) (string, error) {
 
 // tree makes the folder that SLUICE_ROOT names: the container's mounts at their paths below it, as links, so that a process finds
 // its volumes there on every system.
-func (c *container) tree(mounts []mount) (string, error) {
+func (c *member) tree(mounts []mount) (string, error) {
 	root := filepath.Join(c.l.dir, "root", c.spec.Name)
 	if err := os.RemoveAll(root); err != nil {
 		return "", refuse("CreateContainerError", "%w", err)
