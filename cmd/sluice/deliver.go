@@ -314,15 +314,21 @@ const impliedLabel = "sluice.dev/implied"
 // imply makes the Application of the folder, or changes it to what the flags say. One of another name, of an earlier call,
 // is forgotten; what it brought stays.
 func (d *delivered) imply(ctx context.Context, home deliver.Cluster, f deliverFlags, namespace string) (manifest.Object, error) {
-	before, err := home.List(ctx, applicationKind, "", impliedLabel+"=true")
+	before, err := home.List(ctx, applicationKind, "", "")
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range before {
-		if o.Name() != d.name {
+		if o.Labels()[impliedLabel] == "true" && o.Name() != d.name {
 			if err := deliver.Delete(ctx, home, o, false, ""); err != nil {
 				return nil, err
 			}
+			continue
+		}
+		// The source may have moved while nobody looked, and when it was compared last says nothing of that.
+		o.SetAnnotation(application.AnnotationRefresh, "normal")
+		if _, err := home.Update(ctx, o, "", manifest.Writing{}); err != nil {
+			return nil, err
 		}
 	}
 	spec := application.Spec{
