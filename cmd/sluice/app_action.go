@@ -73,7 +73,10 @@ func newAppActionList(s *streams, w *target) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			checker, faults, done := newChecker(p.scripts)
+			checker, faults, done, err := home.checker(cmd.Context(), o, p.scripts)
+			if err != nil {
+				return err
+			}
 			defer done()
 			writeFaults(s.err, faults, p.scripts)
 			all := []offered{}
@@ -134,7 +137,10 @@ func newAppActionRun(s *streams, w *target) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			checker, faults, done := newChecker(p.scripts)
+			checker, faults, done, err := home.checker(cmd.Context(), o, p.scripts)
+			if err != nil {
+				return err
+			}
 			defer done()
 			writeFaults(s.err, faults, p.scripts)
 			able, err := ableTo(cmd.Context(), checker, found, given[1])
@@ -325,7 +331,7 @@ type node struct {
 
 // tree is an application's resources, each before what it owns.
 func (h *house) tree(ctx context.Context, o manifest.Object) ([]node, error) {
-	c, err := h.inspector(ctx)
+	c, err := h.inspector(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -363,7 +369,27 @@ func (h *house) tree(ctx context.Context, o manifest.Object) ([]node, error) {
 			visit(p.Live, 1)
 		}
 	}
+	for _, k := range in.Comparison.Orphans {
+		out = append(out, node{Key: k, Status: "orphaned"})
+	}
 	return out, nil
+}
+
+// checker is what knows the actions of an Application's resources: those of a folder, of Argo CD's settings and the shipped.
+func (h *house) checker(ctx context.Context, o manifest.Object, folder string) (*lua.Checker, fault.Faults, func(), error) {
+	parts, err := h.parts(ctx, o)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer parts.close()
+	var data map[string]string
+	if parts.settings {
+		if data, _, err = parts.configMap(ctx, settingsName); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	checker, faults, done := newCheckerOver(folder, data)
+	return checker, faults, done, nil
 }
 
 func sortedObjects(list []manifest.Object) []manifest.Object {
@@ -374,7 +400,7 @@ func sortedObjects(list []manifest.Object) []manifest.Object {
 
 // resources are the live objects of an application that are chosen, with what they own, and the cluster that holds them.
 func (h *house) resources(ctx context.Context, o manifest.Object, p pick) ([]manifest.Object, deliver.Cluster, error) {
-	c, err := h.inspector(ctx)
+	c, err := h.inspector(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -41,7 +41,7 @@ func (l *lookFlags) inspect(ctx context.Context, home *house, o manifest.Object)
 			return deliver.Inspection{}, err
 		}
 	}
-	c, err := home.inspector(ctx)
+	c, err := home.inspector(ctx, o)
 	if err != nil {
 		return deliver.Inspection{}, err
 	}
@@ -270,7 +270,7 @@ func newAppExplain(s *streams, w *target) *cobra.Command {
 				return err
 			}
 			defer home.close()
-			c, err := home.inspector(cmd.Context())
+			c, err := home.inspector(cmd.Context(), o)
 			if err != nil {
 				return err
 			}

@@ -32,7 +32,7 @@ func newAppSync(s *streams, w *target) *cobra.Command {
 		Use:   "sync NAME...",
 		Short: "Bring applications to what their sources say",
 		Long: `Ask for a sync and follow it: each phase, wave and resource as it goes. Exit codes: 0 synced, 1 the sync failed, 3 it was
-not done in time (it goes on), 6 it was terminated.`,
+not done in time (it goes on), 6 it was terminated, 8 it succeeded and left what only --prune deletes.`,
 		Args: args(1, -1), ValidArgsFunction: w.completeApps,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			op, err := f.operation()
@@ -106,6 +106,21 @@ func (f syncFlags) operation() (application.Operation, error) {
 	return op, nil
 }
 
+// againstPolicy refuses what an application that syncs by itself would take back at once.
+func (f syncFlags) againstPolicy(app application.Application) error {
+	if f.dryRun || policyText(app) == "Manual" {
+		return nil
+	}
+	const hint = "turn spec.syncPolicy.automated off first, or try it with --dry-run"
+	if f.local != "" {
+		return fault.New(codeUsage, "%s syncs by itself: what a folder holds would be taken back at once", app.Object.Name()).WithHint(hint)
+	}
+	if src := app.Spec.Source; f.revision != "" && src != nil && f.revision != src.TargetRevision && (src.TargetRevision != "" || f.revision != "HEAD") {
+		return fault.New(codeUsage, "%s syncs by itself to %s: it cannot be synced to %s", app.Object.Name(), orText(src.TargetRevision, "HEAD"), f.revision).WithHint(hint)
+	}
+	return nil
+}
+
 // chosenResource reads GROUP:KIND:[NAMESPACE/]NAME.
 func chosenResource(text string) (application.Chosen, error) {
 	rest, exclude := strings.CutPrefix(text, "!")
@@ -143,6 +158,14 @@ func (s *streams) syncApp(ctx context.Context, w *target, called string, op appl
 	if len(app.Spec.Sources) > 0 && sync.Revision != "" {
 		return fault.New(codeUsage, "the application %s has several sources; --revision can name the revision of one only", app.Object.Name())
 	}
+	if err := f.againstPolicy(app); err != nil {
+		return err
+	}
+	if app.Spec.Source != nil { // what it says now, whatever it says when a try comes
+		source := *app.Spec.Source
+		sync.Source = &source
+	}
+	sync.Sources = app.Spec.Sources
 	if f.local != "" {
 		if sync.Manifests, err = home.localManifests(ctx, o, f.local); err != nil {
 			return err
@@ -217,12 +240,29 @@ func (s *streams) follow(ctx context.Context, home deliver.Cluster, o manifest.O
 	fmt.Fprintf(s.out, "%s: %s\n", op.Phase, oneLine(op.Message))
 	switch {
 	case op.Phase == application.Succeeded:
-		return nil
+		return unpruned(*op)
 	case strings.HasPrefix(op.Message, "Operation terminated"):
 		return &exitError{code: exitCanceled}
 	default:
 		return &exitError{code: exitFailed}
 	}
+}
+
+// unpruned is what a sync without --prune left, which still differs from the sources; nil where nothing is.
+func unpruned(op application.OperationState) error {
+	if op.SyncResult == nil || op.Operation.Sync == nil || op.Operation.Sync.Prune || op.Operation.Sync.DryRun {
+		return nil
+	}
+	n := 0
+	for _, r := range op.SyncResult.Resources {
+		if r.Status == "PruneSkipped" {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return fault.New(codePrune, "%d resources require pruning", n).Exits(exitDifferent).WithHint("they are not in the sources any more: `--prune` deletes them")
 }
 
 // progress prints what is new of an operation, one line each.

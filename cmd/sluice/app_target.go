@@ -25,6 +25,7 @@ const (
 	codeWait     = "SL3113" // what was waited for did not come in time
 	codeCompare  = "SL3114" // an application cannot be compared
 	codeDeliver  = "SL3115" // a folder or repository cannot be delivered
+	codePrune    = "SL3118" // a sync left what only pruning deletes
 )
 
 var deliveryDocs = []fault.Doc{
@@ -33,6 +34,7 @@ var deliveryDocs = []fault.Doc{
 	{Code: codeBusy, Summary: "an application's operation is in the way, or missing", Text: "An application does one operation at a time. Wait for it with `sluice app wait --operation` or end it with `sluice app terminate`."},
 	{Code: codeWait, Summary: "an application did not become as it was to be", Text: "The time of --timeout is over. What was begun goes on; `sluice app explain` says what it waits for."},
 	{Code: codeCompare, Summary: "an application cannot be compared", Text: "Its project, its destination or its sources are wrong or away; the message is the one that the application's conditions hold."},
+	{Code: codePrune, Summary: "a sync left resources that require pruning", Text: "The sources do not hold them any more, and nothing is deleted unless that is asked for: `sluice app sync --prune`, or spec.syncPolicy.automated.prune."},
 	{Code: codeDeliver, Summary: "a folder or repository cannot be delivered", Text: "`sluice deliver` takes a folder of manifests, a kustomization or a chart, or the address of a git repository with --path."},
 }
 
@@ -191,9 +193,9 @@ func (t *target) completeApps(cmd *cobra.Command, given []string, _ string) ([]s
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// inspector is what compares this house's Applications for a person. It knows the projects; nothing of it runs.
-func (h *house) inspector(ctx context.Context) (*deliver.Controller, error) {
-	parts, err := h.parts(ctx)
+// inspector is what compares an Application of this house for a person. It knows the projects; nothing of it runs.
+func (h *house) inspector(ctx context.Context, o manifest.Object) (*deliver.Controller, error) {
+	parts, err := h.parts(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -211,9 +213,9 @@ func (h *house) inspector(ctx context.Context) (*deliver.Controller, error) {
 	return c, nil
 }
 
-// parts are the drivers that compare this house's Applications.
-func (h *house) parts(ctx context.Context) (*deliveryParts, error) {
-	o := partsOptions{home: h, dir: h.dir}
+// parts are the drivers that compare an Application of this house. Projects and settings are where its controller has them.
+func (h *house) parts(ctx context.Context, app manifest.Object) (*deliveryParts, error) {
+	o := partsOptions{home: h, dir: h.dir, settings: h.dir == "", namespace: app.Text("status", "controllerNamespace")}
 	var err error
 	if o.dir == "" {
 		if o.dir, err = stateHome(); err != nil {
@@ -257,7 +259,7 @@ func (h *house) localManifests(ctx context.Context, o manifest.Object, dir strin
 	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
 		return nil, fault.New(codeUsage, "--local %s is no folder", dir)
 	}
-	parts, err := h.parts(ctx)
+	parts, err := h.parts(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,6 @@ type deliveryParts struct {
 	run     lua.Run
 	book    rulebook
 	params  parameters
-	faults  fault.Faults
 	places  *places
 	closing []func()
 }
@@ -108,11 +107,13 @@ func (p *deliveryParts) controller(home deliver.Cluster) *deliver.Controller {
 	if p.wrap != nil {
 		sources = p.wrap(sources)
 	}
+	r := p.rules()
 	c := &deliver.Controller{
 		Home: home, Clusters: p.places, Sources: sources, Namespace: p.namespace, Assess: p.assess,
+		Settings: r.Settings, Method: r.Method, Label: r.Label, Installation: r.Installation, ServerSideDiff: r.ServerSideDiff,
+		Interval: r.Interval, Jitter: r.Jitter, Globals: r.Globals,
 	}
 	p.applyParameters(c)
-	c.Rule(p.rules())
 	return c
 }
 
