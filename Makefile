@@ -56,7 +56,7 @@ lint: ## gofumpt, vet, staticcheck, shellcheck, tidy modules
 		$(TOOL) staticcheck ./...; \
 		$(GO) mod tidy -diff; \
 	done
-	@if command -v shellcheck >/dev/null; then echo "lint: shellcheck"; shellcheck -x $$(git ls-files scripts .ci 'examples/shop/ci/*.sh'); fi
+	@if command -v shellcheck >/dev/null; then echo "lint: shellcheck"; shellcheck -x $$(git ls-files scripts .ci 'examples/shop/ci/*.sh' examples/shop/deploy/ship); fi
 
 .PHONY: fmt
 fmt: ## rewrite Go files in gofumpt's form

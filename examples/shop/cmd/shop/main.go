@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -26,8 +27,9 @@ import (
 	"example.com/shop/internal/store"
 )
 
-// version is set by the build: -ldflags "-X main.version=1.2.3".
-var version = "development"
+// version and failing are set by the build: -ldflags "-X main.version=1.2.3". A release that is built with main.failing=30
+// answers so many percent of its requests with an error: a drill for what ships it.
+var version, failing = "development", "0"
 
 // config is the file that `shop serve` reads.
 type config struct {
@@ -76,6 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func serve(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	path := flags.String("config", "shop.json", "configuration `file`")
+	listen := flags.String("listen", "", "`host:port` instead of the configuration's")
 	address := flags.String("address-file", "", "write host:port to this `file` once the service answers")
 	pid := flags.String("pid-file", "", "write the process id to this `file`")
 	if err := flags.Parse(args); err != nil {
@@ -85,6 +88,9 @@ func serve(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	c, err := read(*path)
 	if err != nil {
 		return err
+	}
+	if *listen != "" {
+		c.Listen = *listen
 	}
 	var journal shop.Journal
 	var past []shop.Change
@@ -116,7 +122,11 @@ func serve(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		defer stop()
 	}
 	log.Info("open", "address", listener.Addr().String(), "version", version, "environment", c.Environment, "changes", len(past))
-	handler := (&api.API{Shop: goods, Version: version, Environment: c.Environment, Log: log}).Handler()
+	percent, err := strconv.Atoi(failing)
+	if err != nil {
+		return errors.Join(fmt.Errorf("main.failing: %w", err), listener.Close())
+	}
+	handler := (&api.API{Shop: goods, Version: version, Environment: c.Environment, Log: log, Failing: percent}).Handler()
 	err = serveUntil(ctx, listener, handler)
 	log.Info("closed", "orders", goods.Orders())
 	return err

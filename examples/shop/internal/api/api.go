@@ -19,6 +19,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"example.com/shop/internal/metrics"
@@ -34,8 +35,10 @@ type API struct {
 	Version     string
 	Environment string
 	Log         *slog.Logger
+	Failing     int // percent of the API's requests that are answered with an error, as a bad release would
 
 	metrics metrics.Registry
+	asked   atomic.Uint32
 }
 
 // Handler makes the routes. It is called once.
@@ -72,6 +75,9 @@ func (a *API) route(pattern string, answer func(*http.Request) (int, any, error)
 		began := time.Now()
 		r.Body = http.MaxBytesReader(w, r.Body, largest)
 		code, body, err := answer(r)
+		if pattern != "GET /healthz" && int(a.asked.Add(61)%100) < a.Failing {
+			err = errors.New("this release is broken on purpose")
+		}
 		if err != nil {
 			code, body = a.mistake(r, err)
 		}
