@@ -95,6 +95,26 @@ func timed(c Condition, now time.Time) Condition {
 	return c
 }
 
+// HealthOf is a set's health by its conditions: Degraded with an error, Progressing while a rollout goes on, Healthy when the
+// Applications are as they should be.
+func HealthOf(list []Condition) application.Health {
+	is := map[string]string{}
+	for _, c := range list {
+		if c.Status == yes {
+			is[c.Type] = c.Message
+		}
+	}
+	for _, of := range [][2]string{{ErrorOccurred, "Degraded"}, {RolloutProgressing, "Progressing"}, {ResourcesUpToDate, "Healthy"}} {
+		if message, ok := is[of[0]]; ok {
+			return application.Health{Status: of[1], Message: message}
+		}
+	}
+	if len(list) == 0 {
+		return application.Health{Status: "Unknown", Message: "No status conditions found for ApplicationSet"}
+	}
+	return application.Health{Status: "Unknown", Message: "Waiting for health status to be determined"}
+}
+
 // Rolls reports whether a set has the strategy RollingSync.
 func (s Set) Rolls() bool {
 	return s.Spec.Strategy != nil && s.Spec.Strategy.Type == "RollingSync" && s.Spec.Strategy.RollingSync != nil

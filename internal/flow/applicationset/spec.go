@@ -244,6 +244,7 @@ type Status struct {
 	ApplicationStatus []ApplicationStatus    `json:"applicationStatus,omitempty"`
 	Resources         []application.Resource `json:"resources,omitempty"`
 	ResourcesCount    int64                  `json:"resourcesCount,omitempty"`
+	Health            application.Health     `json:"health,omitzero"`
 }
 
 // Condition is one of ErrorOccurred, ParametersGenerated, ResourcesUpToDate, RolloutProgressing.
