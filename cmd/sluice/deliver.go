@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/edge/cluster"
 	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/edge/objects"
+	"github.com/sluice-delivery/sluice/internal/engine/advance"
 	"github.com/sluice-delivery/sluice/internal/engine/deliver"
 	"github.com/sluice-delivery/sluice/internal/flow/application"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -178,6 +181,9 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 	if err := s.lintDelivery(ctx, parts, d, f); err != nil {
 		return err
 	}
+	if kinds, err := here.Kinds(ctx); err == nil && slices.ContainsFunc(kinds, func(d manifest.Discovered) bool { return d.Kind == advance.Rollouts }) {
+		out.say("", "the cluster defines Rollout: what moves them on there is its own controller, or `sluice controller --only rollouts`")
+	}
 	c := parts.controller(home)
 	c.Namespaces, c.Interval, c.Tell = []string{"*"}, f.interval, out.tell
 	c.Failed = func(_, name string, err error) { out.say(name, err.Error()) }
@@ -221,13 +227,12 @@ func (s *streams) running(ctx context.Context, c *deliver.Controller, parts *del
 	group.Go(func() { cancel(home.Serve(work, l, access)) })
 	group.Go(func() { cancel(c.Run(work)) })
 	group.Go(func() { parts.watchSources(work, c.Repositories, func(repo string) { c.Moved(sourceAt(repo)) }) })
-	for _, also := range deliverBeside {
-		group.Go(func() {
-			if err := also(work, to); err != nil && work.Err() == nil {
-				cancel(err)
-			}
-		})
-	}
+	group.Go(func() {
+		log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		if err := deliverRollouts(work, home, to, log); err != nil && work.Err() == nil {
+			cancel(err)
+		}
+	})
 	inner, stop := context.WithCancelCause(ctx)
 	context.AfterFunc(work, func() { stop(context.Cause(work)) })
 	err = do(inner)
@@ -240,9 +245,6 @@ func (s *streams) running(ctx context.Context, c *deliver.Controller, parts *del
 }
 
 var errEnded = errors.New("the delivery ended")
-
-// deliverBeside is what else reconciles what a delivery holds: Rollouts and ApplicationSets. Each runs until ctx ends.
-var deliverBeside []func(ctx context.Context, api cluster.API) error
 
 func ifLocal(yes bool, to deliver.Cluster) deliver.Cluster {
 	if yes {

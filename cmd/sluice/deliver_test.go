@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,12 @@ type delivering struct {
 
 func newDelivery(t *testing.T, files map[string]string) *delivering {
 	t.Helper()
-	d := &delivering{t: t, kube: kubetest.Start(t, kubetest.B), dir: t.TempDir()}
+	return newDeliveryAt(t, kubetest.Start(t, kubetest.B), files)
+}
+
+func newDeliveryAt(t *testing.T, kube *kubetest.Kube, files map[string]string) *delivering {
+	t.Helper()
+	d := &delivering{t: t, kube: kube, dir: t.TempDir()}
 	t.Setenv("KUBECONFIG", d.kube.Kubeconfig)
 	for _, e := range gitEnv(t.TempDir()) {
 		if k, v, _ := strings.Cut(e, "="); strings.HasPrefix(k, "GIT_") {
@@ -193,7 +199,7 @@ func TestDeliverFollowsCommitsAndDrift(t *testing.T) {
 	}
 	for _, words := range [][]string{
 		{"app", "explain", "k8s"}, {"app", "manifests", "k8s"}, {"app", "manifests", "k8s", "--source", "live", "-o", "json"}, {"app", "resources", "k8s"},
-		{"app", "sync", "k8s", "--local", "k8s"}, {"app", "get", "k8s", "-o", "yaml"}, {"app", "list", "-o", "json"}, {"app", "history", "k8s"}, {"app", "list"},
+		{"app", "sync", "k8s", "--local", "k8s", "--dry-run"}, {"app", "get", "k8s", "-o", "yaml"}, {"app", "list", "-o", "json"}, {"app", "history", "k8s"}, {"app", "list"},
 		{"app", "sync", "k8s"},
 	} {
 		all += d.want(exitOK, words...)
@@ -232,6 +238,29 @@ func TestDeliverHonoursApplicationsInTheFolder(t *testing.T) {
 	o := d.object(cmKind, "a")
 	if !strings.HasPrefix(o.Annotation("argocd.argoproj.io/tracking-id"), "shop:") {
 		t.Errorf("it belongs to %q", o.Annotation("argocd.argoproj.io/tracking-id"))
+	}
+}
+
+func TestDeliverMovesRolloutsOn(t *testing.T) {
+	d := newDeliveryAt(t, kubetest.Second(t, kubetest.B), map[string]string{"k8s/ro.yaml": `apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: web}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: web}}
+  strategy: {canary: {steps: [{setWeight: 50}]}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: x}]}}
+`})
+	kinds, err := d.connect().Kinds(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(kinds, func(k manifest.Discovered) bool { return k.Kind.Kind == "Rollout" }) {
+		t.Skip("both clusters define Rollout, so that a delivery leaves Rollouts to their controllers")
+	}
+	out := d.want(exitOK, "deliver", "k8s", "--once", "-n", d.kube.Namespace, "--timeout", "1m")
+	if !strings.Contains(out, "k8s Synced Healthy") {
+		t.Error(out)
 	}
 }
 

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/sluice-delivery/sluice/internal/edge/cluster"
+	"github.com/sluice-delivery/sluice/internal/edge/probe"
+	"github.com/sluice-delivery/sluice/internal/edge/traffic"
+	"github.com/sluice-delivery/sluice/internal/engine/advance"
+	"github.com/sluice-delivery/sluice/internal/flow/manifest"
+)
+
+// deliverRollouts moves the Rollouts, AnalysisRuns and Experiments on that a delivery keeps beside a cluster that does not
+// define them. It begins with the first that is there, since it watches ReplicaSets and pods of the whole cluster.
+func deliverRollouts(ctx context.Context, home, api cluster.API, log *slog.Logger) error {
+	if !someAtHome(ctx, home) {
+		return nil
+	}
+	cache := advance.NewCache(api, "")
+	return advance.New(advance.Config{
+		Cluster: cache, Router: traffic.Driver{Cluster: cache}, Probe: &probe.Probe{Cluster: cache}, Log: log,
+	}).Run(ctx)
+}
+
+// someAtHome waits until there is something to move on; false says that ctx ended before.
+func someAtHome(ctx context.Context, home cluster.API) bool {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	found := make(chan struct{}, 1)
+	var group sync.WaitGroup
+	for _, kind := range []string{"Rollout", "AnalysisRun", "Experiment"} {
+		group.Go(func() {
+			_ = home.Watch(ctx, manifest.Kind{Group: applicationKind.Group, Version: "v1alpha1", Kind: kind}, "", "", func(c manifest.Change) {
+				if c.Type == manifest.Added {
+					select {
+					case found <- struct{}{}:
+					default:
+					}
+				}
+			})
+		})
+	}
+	ok := false
+	select {
+	case <-ctx.Done():
+	case <-found:
+		ok = true
+	}
+	stop()
+	group.Wait()
+	return ok
+}
