@@ -54,6 +54,7 @@ func runApplications(ctx context.Context, c *cluster.Cluster, o controllerOption
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group.Go(func() { p.follow(ctx, ac) })
+	group.Go(func() { p.controllerSets(ctx, named, o, log) })
 	group.Go(func() { p.watchSources(ctx, ac.Repositories, func(repo string) { ac.Moved(sourceAt(repo)) }) })
 	return ac.Run(ctx)
 }

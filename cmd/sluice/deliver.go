@@ -226,6 +226,11 @@ func (s *streams) running(ctx context.Context, c *deliver.Controller, parts *del
 	var group sync.WaitGroup
 	group.Go(func() { cancel(home.Serve(work, l, access)) })
 	group.Go(func() { cancel(c.Run(work)) })
+	group.Go(func() {
+		if err := parts.deliverSets(work, c, to, d.repo); err != nil {
+			cancel(err)
+		}
+	})
 	group.Go(func() { parts.watchSources(work, c.Repositories, func(repo string) { c.Moved(sourceAt(repo)) }) })
 	group.Go(func() {
 		log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -383,6 +388,9 @@ func (s *streams) onceDone(ctx context.Context, home deliver.Cluster, o manifest
 		return err
 	}
 	if err := s.follow(ctx, home, o, time.Until(end)); err != nil {
+		return err
+	}
+	if err := setsSettled(ctx, home, time.Until(end)); err != nil {
 		return err
 	}
 	all, err := listApps(ctx, home, "")
