@@ -215,7 +215,7 @@ func (h *house) inspector(ctx context.Context, o manifest.Object) (*deliver.Cont
 
 // parts are the drivers that compare an Application of this house. Projects and settings are where its controller has them.
 func (h *house) parts(ctx context.Context, app manifest.Object) (*deliveryParts, error) {
-	o := partsOptions{home: h, dir: h.dir, settings: h.dir == "", namespace: app.Text("status", "controllerNamespace")}
+	o := partsOptions{home: h, dir: h.dir, scope: cluster.Scope{Used: true}, settings: h.dir == "", namespace: app.Text("status", "controllerNamespace")}
 	var err error
 	if o.dir == "" {
 		if o.dir, err = stateHome(); err != nil {

@@ -276,6 +276,7 @@ func (p *places) Find(ctx context.Context, d application.Destination) (deliver.C
 	case c != nil:
 		scope = c.Scope()
 	}
+	scope.Used = p.scope.Used
 	if o != nil {
 		go o.state.Close() // its watches end in their own time
 	}

@@ -153,17 +153,20 @@ func (c *Cluster) Kinds(ctx context.Context) ([]manifest.Discovered, error) {
 }
 
 // Fault turns an error of this package into one for a person at a command line: exit code 4 where the cluster refuses who
-// asks, 5 where it does not answer; any other is given back as it is.
+// asks, 5 where it does not answer; any other is given back as it is. server is "" where it is not known.
 func Fault(server string, err error) error {
+	if server != "" {
+		server = " " + server
+	}
 	switch {
 	case err == nil:
 		return nil
 	case manifest.Is(err, manifest.ReasonUnauthorized):
-		return fault.New(CodeDenied, "the cluster %s does not know who asks: %v", server, err).WithHint("the kubeconfig's credentials are missing, wrong or have expired").Exits(4)
+		return fault.New(CodeDenied, "the cluster%s does not know who asks: %v", server, err).WithHint("the kubeconfig's credentials are missing, wrong or have expired").Exits(4)
 	case manifest.Is(err, manifest.ReasonForbidden):
-		return fault.New(CodeDenied, "the cluster %s refuses this: %v", server, err).WithHint("the message names the user, the verb and the resource; a Role or ClusterRole must allow it").Exits(4)
+		return fault.New(CodeDenied, "the cluster%s refuses this: %v", server, err).WithHint("the message names the user, the verb and the resource; a Role or ClusterRole must allow it").Exits(4)
 	case manifest.Is(err, manifest.ReasonUnreachable):
-		return fault.New(CodeUnreachable, "the cluster %s does not answer: %v", server, err).WithHint("is it running, and is the kubeconfig's server address right?").Exits(5)
+		return fault.New(CodeUnreachable, "the cluster%s does not answer: %v", server, err).WithHint("is it running, and is the kubeconfig's server address right?").Exits(5)
 	}
 	return err
 }

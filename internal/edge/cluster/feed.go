@@ -44,6 +44,10 @@ func (s *State) start(p place) *feed {
 		entries: map[named]*entry{}, marked: map[string]map[*entry]bool{}, owned: map[string]map[*entry]bool{},
 	}
 	s.feeds[p] = f
+	if stop := s.scouts.out[p]; stop != nil { // the watch sees all that a scout does
+		stop()
+		delete(s.scouts.out, p)
+	}
 	s.loops.Go(func() {
 		err := s.api.Watch(ctx, p.kind, p.namespace, "", func(c manifest.Change) { s.take(f, c) })
 		s.ended(f, err)

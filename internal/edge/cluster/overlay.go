@@ -435,3 +435,21 @@ func noted(o manifest.Object) []manifest.Object {
 	}
 	return objects(list)
 }
+
+// Scout follows a kind by metadata where it is kept, as far as that can be done there.
+func (v *Overlaid) Scout(ctx context.Context, kind manifest.Kind, namespace string, each func(manifest.Object)) error {
+	home, err := v.isHome(ctx, kind)
+	if err != nil {
+		return err
+	}
+	at := v.away
+	if home {
+		at = v.home
+	}
+	if s, able := at.(scouting); able {
+		return s.Scout(ctx, kind, namespace, each)
+	}
+	each(nil)
+	<-ctx.Done()
+	return context.Cause(ctx)
+}

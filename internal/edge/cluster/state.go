@@ -15,6 +15,7 @@ import (
 type Scope struct {
 	Namespaces []string // a watch for each; none means one watch for all, or one for each namespace in use where that is forbidden
 	Cluster    bool     // also what belongs to no namespace, where Namespaces are told
+	Used       bool     // only the kinds that applications name, for who looks once: no other is looked at for marks
 }
 
 // State is the live cache of one cluster. It watches the kinds that applications use and those that such objects own, from
@@ -36,6 +37,7 @@ type State struct {
 	wanted      map[manifest.Key]map[string]bool // the applications that render an object, marked or not
 	byUID       map[string]*entry
 	subscribers map[*subscriber]bool
+	scouts      scouts
 }
 
 // place is what one watch follows: a kind in its version and a namespace, "" for all.
@@ -66,8 +68,9 @@ func (s *State) Close() {
 // are the caller's own.
 func (s *State) Live(ctx context.Context, tracking application.Tracking, wanted []manifest.Key, kinds []manifest.Kind, namespaces []string) (application.Live, error) {
 	s.adopt(tracking, wanted)
+	own := mark(tracking)
 	for {
-		feeds, err := s.follow(ctx, tracking.App, kinds, namespaces)
+		feeds, err := s.follow(ctx, tracking.App, s.sighted(own, kinds), namespaces)
 		if err != nil {
 			return application.Live{}, err
 		}
@@ -92,6 +95,7 @@ func (s *State) Release(app string) {
 		}
 	}
 	delete(s.uses, app)
+	delete(s.scouts.seen, app)
 	used := s.used()
 	for p, f := range s.feeds {
 		if !used[p] {
@@ -134,6 +138,7 @@ func (s *State) adopt(t application.Tracking, wanted []manifest.Key) {
 		return
 	}
 	s.schemes = append(s.schemes, t)
+	s.recall()
 	for _, f := range s.feeds { // what was passed over may carry the new mark
 		s.drop(f)
 	}
@@ -161,6 +166,7 @@ func (s *State) follow(ctx context.Context, app string, kinds []manifest.Kind, n
 		}
 	}
 	s.uses[app] = places
+	s.scout()
 	return feeds, nil
 }
 
