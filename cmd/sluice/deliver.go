@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -152,6 +153,7 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 	if err != nil {
 		return err
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(40)) // it lives long, holds much and does little
 	unlock, err := d.lock()
 	if err != nil {
 		return err
@@ -162,7 +164,7 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 		return err
 	}
 	place.Root = d.repo
-	home, err := objects.Open(objects.Config{Dir: d.state, Anywhere: true})
+	home, err := objects.Open(objects.Config{Dir: d.state, Anywhere: true, History: 256})
 	if err != nil {
 		return err
 	}

@@ -312,8 +312,9 @@ func (c *Controller) Moved(is func(application.Source) bool) {
 	c.mu.Lock()
 	var keys []name
 	for key, e := range c.apps {
-		app, err := Decode(e.object)
-		if err == nil && slices.ContainsFunc(app.Spec.All(), is) {
+		var spec application.Spec
+		m := e.object.Sub("spec")
+		if m != nil && m.Into(&spec) == nil && slices.ContainsFunc(spec.All(), is) {
 			keys = append(keys, key)
 		}
 	}
@@ -382,11 +383,20 @@ func (c *Controller) Repositories() []string {
 	defer c.mu.Unlock()
 	seen := map[string]bool{}
 	for _, e := range c.apps {
-		if app, err := Decode(e.object); err == nil {
-			for _, s := range app.Spec.All() {
-				seen[s.RepoURL] = true
-			}
+		for _, repo := range repositories(e.object) {
+			seen[repo] = true
 		}
 	}
 	return sortedNames(seen)
+}
+
+// repositories are the addresses of an Application's sources, read without the rest of it.
+func repositories(o manifest.Object) []string {
+	out := []string{o.Text("spec", "source", "repoURL")}
+	for _, s := range o.List("spec", "sources") {
+		if m, ok := s.(map[string]any); ok {
+			out = append(out, manifest.Object(m).Text("repoURL"))
+		}
+	}
+	return slices.DeleteFunc(out, func(r string) bool { return r == "" })
 }
