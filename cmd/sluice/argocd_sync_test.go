@@ -145,8 +145,10 @@ func syncScenarios() []scenario {
 			s.expect(succeeded)
 			s.remove("pod-2.yaml")
 			r := s.sluice("sync")
-			s.expect(succeeded, outOfSyncs, result(application.ResourceResult{Version: "v1", Kind: "Pod", Namespace: s.space, Name: "pod-2",
-				Status: "PruneSkipped", HookPhase: application.Succeeded, SyncPhase: "Sync", Message: "ignored (requires pruning)"}))
+			s.expect(succeeded, outOfSyncs, result(application.ResourceResult{
+				Version: "v1", Kind: "Pod", Namespace: s.space, Name: "pod-2",
+				Status: "PruneSkipped", HookPhase: application.Succeeded, SyncPhase: "Sync", Message: "ignored (requires pruning)",
+			}))
 			s.is(strings.Contains(r.err, "1 resources require pruning") && r.code == exitDifferent, "sync says, exit code %d: %s%s", r.code, r.out, r.err)
 		}},
 		{name: "app: retries of a hook that fails", path: "hook", run: func(s *site) {
@@ -216,8 +218,10 @@ func syncScenarios() []scenario {
 			s.must("sync", "--sync-option", "ApplyOutOfSyncOnly=true")
 			s.edit(guestbookFile, set(int64(1), "spec", "replicas"))
 			s.must("sync", "--sync-option", "ApplyOutOfSyncOnly=true")
-			s.expect(results(1), result(application.ResourceResult{Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.space, Name: "guestbook-ui",
-				Message: "deployment.apps/guestbook-ui configured", SyncPhase: "Sync", HookPhase: application.Running, Status: "Synced"}))
+			s.expect(results(1), result(application.ResourceResult{
+				Group: "apps", Version: "v1", Kind: "Deployment", Namespace: s.space, Name: "guestbook-ui",
+				Message: "deployment.apps/guestbook-ui configured", SyncPhase: "Sync", HookPhase: application.Running, Status: "Synced",
+			}))
 		}},
 		{name: "options: Force and Replace", path: guestbook, run: forceReplace},
 		{name: "waves: pruned in reverse", path: "syncwaves-prune-order", run: pruneOrder},
@@ -248,8 +252,10 @@ func immutableChange(s *site) {
 	r := s.sync()
 	s.is(r.code == exitFailed, "sync ended with %d", r.code)
 	s.is(!strings.Contains(r.out+r.err, "dGVzdD"), "the Secret's data are told: %s%s", r.out, r.err)
-	s.expect(failed, outOfSyncs, results(1), result(application.ResourceResult{Version: "v1", Kind: "Secret", Namespace: s.space, Name: "test-secret",
-		SyncPhase: "Sync", Status: "SyncFailed", HookPhase: application.Failed, Message: `Secret "test-secret" is invalid`}))
+	s.expect(failed, outOfSyncs, results(1), result(application.ResourceResult{
+		Version: "v1", Kind: "Secret", Namespace: s.space, Name: "test-secret",
+		SyncPhase: "Sync", Status: "SyncFailed", HookPhase: application.Failed, Message: `Secret "test-secret" is invalid`,
+	}))
 	s.must("sync", "--force")
 	s.expect(succeeded, inSync, healthy)
 }

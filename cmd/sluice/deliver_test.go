@@ -198,8 +198,15 @@ func TestDeliverFollowsCommitsAndDrift(t *testing.T) {
 		all += d.want(exitDifferent, words...)
 	}
 	for _, words := range [][]string{
-		{"app", "explain", "k8s"}, {"app", "manifests", "k8s"}, {"app", "manifests", "k8s", "--source", "live", "-o", "json"}, {"app", "resources", "k8s"},
-		{"app", "sync", "k8s", "--local", "k8s", "--dry-run"}, {"app", "get", "k8s", "-o", "yaml"}, {"app", "list", "-o", "json"}, {"app", "history", "k8s"}, {"app", "list"},
+		{"app", "explain", "k8s"},
+		{"app", "manifests", "k8s"},
+		{"app", "manifests", "k8s", "--source", "live", "-o", "json"},
+		{"app", "resources", "k8s"},
+		{"app", "sync", "k8s", "--local", "k8s", "--dry-run"},
+		{"app", "get", "k8s", "-o", "yaml"},
+		{"app", "list", "-o", "json"},
+		{"app", "history", "k8s"},
+		{"app", "list"},
 		{"app", "sync", "k8s"},
 	} {
 		all += d.want(exitOK, words...)

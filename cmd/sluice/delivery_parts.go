@@ -189,7 +189,8 @@ func (p *places) find(ctx context.Context, d application.Destination) (applicati
 	case d.Name != "" && d.Server != "":
 		return d, nil, "", fmt.Errorf("application destination can't have both name and server defined: %s %s", d.Name, d.Server)
 	case d.Name == "" && d.Server == "":
-		return d, nil, "", errors.New("Destination server missing from app spec") //nolint:staticcheck // Argo CD's words
+		//lint:ignore ST1005 Argo CD's words
+		return d, nil, "", errors.New("Destination server missing from app spec")
 	case p.local != nil && (d.Name == localName || d.Server == localName):
 		d.Name, d.Server = localName, localName
 		return d, nil, "", nil

@@ -152,7 +152,8 @@ func (m *manifestCheck) kustomization(ctx context.Context, dir, file string) err
 			continue
 		}
 		at := path.Join(dir, r)
-		if _, _, err := m.tree.list(ctx, at); err == nil {
+		_, _, err := m.tree.list(ctx, at)
+		if err == nil {
 			err = m.folder(ctx, at, false)
 		} else {
 			err = m.file(ctx, at, false)

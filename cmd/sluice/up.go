@@ -139,7 +139,7 @@ func (u *upState) take() (bool, error) {
 		_ = u.lock.Close()
 		return false, nil //nolint:nilerr // another holds it: that is the answer
 	}
-	if err := u.lock.Truncate(0); err == nil {
+	if err = u.lock.Truncate(0); err == nil {
 		_, err = u.lock.WriteAt(fmt.Appendf(nil, "%d\n%s\n", os.Getpid(), u.folder), 0)
 	}
 	return true, err

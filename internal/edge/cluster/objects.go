@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	segments "k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
@@ -228,12 +228,12 @@ func single(method string, d manifest.Discovered, namespace, name string) error 
 	var wrong []string
 	switch {
 	case name != "":
-		wrong = segments.IsValidPathSegmentName(name)
+		wrong = content.IsPathSegmentName(name)
 	case method != http.MethodPost: // who creates may leave the name to the server
 		wrong = []string{"an object has a name"}
 	}
 	if d.Namespaced && namespace != "" {
-		wrong = append(wrong, segments.IsValidPathSegmentName(namespace)...)
+		wrong = append(wrong, content.IsPathSegmentName(namespace)...)
 	}
 	if len(wrong) == 0 {
 		return nil

@@ -37,9 +37,21 @@ type scouts struct {
 // passed are kinds that change all the time, or that nobody renders: those that Argo CD excludes unless told otherwise
 // (documentation page "Declarative Setup, Resource Exclusion").
 var passed = []struct{ group, kind string }{
-	{"", "Event"}, {"events.k8s.io", "*"}, {"", "Endpoints"}, {"discovery.k8s.io", "*"}, {"coordination.k8s.io", "Lease"}, {"", "Node"},
-	{"authentication.k8s.io", "*"}, {"authorization.k8s.io", "*"}, {"certificates.k8s.io", "CertificateSigningRequest"}, {"metrics.k8s.io", "*"},
-	{"cert-manager.io", "CertificateRequest"}, {"cilium.io", "Cilium*"}, {"wgpolicyk8s.io", "*"}, {"reports.kyverno.io", "*"}, {"kyverno.io", "*Report"},
+	{"", "Event"},
+	{"events.k8s.io", "*"},
+	{"", "Endpoints"},
+	{"discovery.k8s.io", "*"},
+	{"coordination.k8s.io", "Lease"},
+	{"", "Node"},
+	{"authentication.k8s.io", "*"},
+	{"authorization.k8s.io", "*"},
+	{"certificates.k8s.io", "CertificateSigningRequest"},
+	{"metrics.k8s.io", "*"},
+	{"cert-manager.io", "CertificateRequest"},
+	{"cilium.io", "Cilium*"},
+	{"wgpolicyk8s.io", "*"},
+	{"reports.kyverno.io", "*"},
+	{"kyverno.io", "*Report"},
 }
 
 func scouted(d manifest.Discovered) bool {

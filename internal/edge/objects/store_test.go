@@ -38,7 +38,6 @@ var (
 	pod        = manifest.Kind{Version: "v1", Kind: "Pod"}
 	namespace  = manifest.Kind{Version: "v1", Kind: "Namespace"}
 	deployment = manifest.Kind{Group: "apps", Version: "v1", Kind: "Deployment"}
-	replicaSet = manifest.Kind{Group: "apps", Version: "v1", Kind: "ReplicaSet"}
 	rollout    = manifest.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"}
 	nothing    = manifest.Writing{}
 )
@@ -370,11 +369,11 @@ func TestFinalizersHoldADeletion(t *testing.T) {
 
 func TestARunningPodIsMarkedAndRemovedByWhoRunsIt(t *testing.T) {
 	s := open(t, objects.Config{Drains: true})
-	p := must[manifest.Object](t)(s.Create(t.Context(), object(t, "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {nodeName: local, terminationGracePeriodSeconds: 5, containers: [{name: b}]}}"), nothing))
+	_ = must[manifest.Object](t)(s.Create(t.Context(), object(t, "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {nodeName: local, terminationGracePeriodSeconds: 5, containers: [{name: b}]}}"), nothing))
 	if err := s.Delete(t.Context(), pod, "default", "a", nothing); err != nil {
 		t.Fatal(err)
 	}
-	p = must[manifest.Object](t)(s.Get(t.Context(), pod, "default", "a"))
+	p := must[manifest.Object](t)(s.Get(t.Context(), pod, "default", "a"))
 	if !p.Deleting() || p.Int(0, "metadata", "deletionGracePeriodSeconds") != 5 {
 		t.Fatalf("metadata: %v", p["metadata"])
 	}

@@ -149,11 +149,6 @@ func resourceKey(r application.Resource) string {
 	return r.Group + "/" + r.Kind + "/" + r.Namespace + "/" + r.Name
 }
 
-// hasOption reports whether an annotation's list, divided by commas, has an option.
-func hasOption(list, option string) bool {
-	return slices.ContainsFunc(strings.Split(list, ","), func(s string) bool { return strings.TrimSpace(s) == option })
-}
-
 func setCompared(s *application.SyncStatus, q question, revisions []string) {
 	if q.many {
 		s.ComparedTo.Sources, s.Revisions = q.sources, revisions

@@ -89,7 +89,6 @@ type name struct{ namespace, name string }
 type entry struct {
 	object manifest.Object
 	asked  level
-	hard   bool
 	cancel context.CancelFunc // of the step that is at work; nil where none is
 
 	running   *running

@@ -70,14 +70,15 @@ func (c *Controller) before(at *place, f finding, actions []application.SyncActi
 // driftable reports whether differences come from the cluster: the same revision was synced before, so that the sources
 // did not move.
 func driftable(app application.Application, f finding) bool {
-	for i := len(app.Status.History) - 1; i >= 0; i-- {
-		h := app.Status.History[i]
-		if f.many {
-			return strings.Join(h.Revisions, " ") == strings.Join(f.sync.Revisions, " ") && same(h.Sources, f.sync.ComparedTo.Sources)
-		}
-		return h.Revision == f.sync.Revision && same(h.Source, f.sync.ComparedTo.Source)
+	past := app.Status.History
+	if len(past) == 0 {
+		return false
 	}
-	return false
+	last := past[len(past)-1]
+	if f.many {
+		return strings.Join(last.Revisions, " ") == strings.Join(f.sync.Revisions, " ") && same(last.Sources, f.sync.ComparedTo.Sources)
+	}
+	return last.Revision == f.sync.Revision && same(last.Source, f.sync.ComparedTo.Source)
 }
 
 func driftOf(o manifest.Object, p application.Pair, at time.Time, reverted bool) Drift {

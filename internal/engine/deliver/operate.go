@@ -17,8 +17,6 @@ type running struct {
 	started  time.Time
 	tries    int64
 	desired  *application.Desired
-	sources  []application.Source
-	many     bool
 	answered []application.Answer
 	applied  time.Time
 }

@@ -14,9 +14,8 @@ import (
 // applicationKind is what this package reconciles.
 var (
 	applicationKind = manifest.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"}
-	projectKind     = manifest.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "AppProject"}
 	secretKind      = manifest.Kind{Version: "v1", Kind: "Secret"}
-	eventKind       = manifest.Kind{Version: "v1", Kind: "Event"}
+	projectKind     = manifest.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "AppProject"}
 )
 
 // mergeDiff is the smallest merge patch (RFC 7386) that makes to of from; nil where there is nothing to do. Lists are

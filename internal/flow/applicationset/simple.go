@@ -73,9 +73,6 @@ func copied(v map[string]any) map[string]any {
 	return out
 }
 
-// secretLabel is what makes a Secret a cluster.
-const secretLabel = "argocd.argoproj.io/secret-type"
-
 // hidden are annotations of a cluster's Secret that are state of Argo CD or kubectl (documentation page "Cluster Generator").
 var hidden = []string{
 	"argocd.argoproj.io/refresh", "argocd.argoproj.io/hydrate", "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/installation-id",
