@@ -16,8 +16,8 @@ FUZZTIME ?= 10s
 BENCH ?= .
 BENCHTIME ?= 1s
 PACKAGES ?= ./...
-TEST_TIMEOUT ?= 15m
-RACE_TIMEOUT ?= 30m
+TEST_TIMEOUT ?= 40m
+RACE_TIMEOUT ?= 60m
 
 .PHONY: help
 help: ## print this list
