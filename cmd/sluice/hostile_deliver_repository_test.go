@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/edge/cluster/kubetest"
+	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
 
 // outside is what hostile repositories try to read; a ConfigMap that shows it would show this word.
@@ -64,6 +65,8 @@ var hostileRepos = map[string]hostileRepo{
 	"a pipe":              {make: func(t *testing.T, dir string) { pipe(t, dir, "a.yaml") }, fine: true},
 	"a name of options":   {archive: "-- --help/a.yaml --\nx\n-- -n.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: --all}\n"},
 	"a name of dots":      {archive: "-- a.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: ../../../namespaces/default}}\n"},
+	"a name of two dots":  {archive: "-- a.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: .., annotations: {argocd.argoproj.io/sync-options: \"Force=true,Replace=true\"}}}\n"},
+	"no name":             {archive: "-- a.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {annotations: {argocd.argoproj.io/sync-options: \"Force=true,Replace=true\"}}}\n"},
 	"a kind of dots":      {archive: "-- a.yaml --\n{apiVersion: v1/../../api, kind: ../x, metadata: {name: x}}\n"},
 	"control characters":  {archive: "-- a.yaml --\n{apiVersion: v1, kind: \"Config\\e[2JMap\", metadata: {name: \"a\\e]0;x\\a\"}}\n"},
 	"another's namespace": {archive: "-- a.yaml --\n{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: \"../kube-system\"}}\n"},
@@ -93,7 +96,7 @@ func hugeDefinition(t *testing.T) string {
 // with a message, nothing is applied, nothing of outside is read, nothing is run.
 func TestHostileDeliverRepositories(t *testing.T) {
 	t.Parallel()
-	short := []string{"a base outside", "a chain of links", "an exec plugin", "a chart reads outside", "jsonnet reads absolute", "a bomb of aliases", "a name of dots", "a kind of dots"}
+	short := []string{"a base outside", "a chain of links", "an exec plugin", "a chart reads outside", "jsonnet reads absolute", "a bomb of aliases", "a name of two dots", "no name", "a kind of dots"}
 	for name, h := range hostileRepos {
 		if oneOf(2, 1) > 1 && !slices.Contains(short, name) {
 			continue
@@ -101,6 +104,7 @@ func TestHostileDeliverRepositories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, bird, up := grounds(t, kubetest.A), canary(t), t.TempDir()
+			g.Apply(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: stays}}")
 			put(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: out}\ndata: {k: "+outside+"}\n", up, "out", "cm.yaml")
 			dir := world(t, strings.NewReplacer("../../OUTSIDE", "../out", "OUTSIDE", filepath.Join(up, "out"), "CANARY", bird).Replace(h.archive))
 			if err := os.Rename(dir, filepath.Join(up, "repo")); err != nil {
@@ -118,7 +122,7 @@ func TestHostileDeliverRepositories(t *testing.T) {
 			if h.fine {
 				exits = append(exits, exitOK)
 			}
-			o := g.deliver(dir, assault{exit: exits, limit: 4 * minute}, ".", "--once", "--timeout", "2m", "--name", "web")
+			o := g.deliver(dir, assault{exit: exits, limit: 4 * minute}, ".", "--once", "--timeout", "2m", "--name", g.Namespace)
 			if strings.Contains(o.said(), outside) {
 				t.Errorf("it shows what is outside: %s", clip(o.said()))
 			}
@@ -137,8 +141,15 @@ func TestHostileDeliverRepositories(t *testing.T) {
 			if limit := max(h.cpu, 30*time.Second); o.cpu > limit && !raceEnabled {
 				t.Errorf("it computed for %v", o.cpu)
 			}
-			for _, m := range g.list(aimed.configMap) {
-				if m.Name() != "kube-root-ca.crt" {
+			if _, data := g.Do(t, "GET", "/api/v1/namespaces/"+g.Namespace, "", nil); !strings.Contains(string(data), `"phase":"Active"`) {
+				t.Errorf("the namespace is harmed: %s", data)
+			}
+			left := g.list(aimed.configMap)
+			if !slices.ContainsFunc(left, func(o manifest.Object) bool { return o.Name() == "stays" }) {
+				t.Error("what others have made is deleted")
+			}
+			for _, m := range left {
+				if m.Name() != "stays" && m.Name() != "kube-root-ca.crt" {
 					t.Errorf("the ConfigMap %s was applied: %s", m.Name(), m.JSON())
 				}
 			}
@@ -167,17 +178,37 @@ func TestHostileDeliverAddresses(t *testing.T) {
 	_ = os.Remove(bird) // the set-up itself may have run some
 	work := t.TempDir()
 	for _, args := range [][]string{
-		{"ext::sh -c touch% " + bird}, {"ext::sh://-c/touch% " + bird}, {"--upload-pack=touch " + bird}, {"-u://x"}, {"fd::7://x"}, {"ssh://-oProxyCommand=touch " + bird + "/x"}, {"-oProxyCommand=touch@x:y"},
-		{"git://127.0.0.1:1/x"}, {"http://127.0.0.1:1/x.git"}, {"https://user:pa55-w0rd@127.0.0.1:1/x.git"}, {"transport::address://x"}, {"file:///nonexistent/x"}, {"file://\x1b[2J/x"}, {"://"}, {"https://"}, {""}, {"@:"},
-		{"file://" + repo, "--revision", "--upload-pack=touch " + bird}, {"file://" + repo, "--revision", "main..x"}, {"file://" + repo, "--revision", "-h"},
-		{"file://" + repo, "--path", "../.."}, {"file://" + repo, "--path", "/etc"}, {"file://" + repo, "--path", "sub"}, {"file://" + repo, "--path", ".git"}, {"file://" + repo, "--path", "none"},
-		{repo, "--path", "../../etc"}, {repo, "--path", ".git/hooks"}, {repo, "--name", "../x"}, {repo, "--name", "---"},
+		{"ext::sh -c touch% " + bird},
+		{"ext::sh://-c/touch% " + bird},
+		{"--upload-pack=touch " + bird},
+		{"-u://x"},
+		{"fd::7://x"},
+		{"ssh://-oProxyCommand=touch " + bird + "/x"},
+		{"-oProxyCommand=touch@x:y"},
+		{"git://127.0.0.1:1/x"},
+		{"http://127.0.0.1:1/x.git"},
+		{"https://user:pa55-w0rd@127.0.0.1:1/x.git"},
+		{"transport::address://x"},
+		{"file:///nonexistent/x"},
+		{"file://\x1b[2J/x"},
+		{"://"},
+		{"https://"},
+		{""},
+		{"@:"},
+		{"file://" + repo, "--revision", "--upload-pack=touch " + bird},
+		{"file://" + repo, "--revision", "main..x"},
+		{"file://" + repo, "--revision", "-h"},
+		{"file://" + repo, "--path", "../.."},
+		{"file://" + repo, "--path", "/etc"},
+		{"file://" + repo, "--path", "sub"},
+		{"file://" + repo, "--path", ".git"},
+		{"file://" + repo, "--path", "none"},
+		{repo, "--path", "../../etc"},
+		{repo, "--path", ".git/hooks"},
+		{repo, "--name", "---"},
+		{repo, "--name", "///"},
 	} {
 		o := g.deliver(work, assault{exit: []int{exitOK, exitFailed, exitUsage, exitUnreachable}, limit: 2 * minute}, append([]string{"--once", "--timeout", "20s"}, args...)...)
-		if slices.Contains(args, "--name") && o.exit == exitOK {
-			gitIn(t, repo, "status", "--porcelain=v2", "--untracked-files=no", "--ignore-submodules")
-			continue
-		}
 		if o.exit == exitOK {
 			t.Errorf("%q is delivered: %s", args, clip(o.said()))
 		}
@@ -192,10 +223,9 @@ func TestHostileDeliverAddresses(t *testing.T) {
 		}
 		t.Logf("%q: exit %d: %s", args, o.exit, strings.TrimSpace(o.err))
 	}
-	_ = os.Remove(bird) // git status of the test itself
-	o := g.deliver(work, assault{exit: []int{exitOK}}, "--once", "file://"+repo, "--path", ".")
+	o := g.deliver(work, assault{exit: []int{exitOK}}, "--once", "file://"+repo, "--path", ".", "--name", g.Namespace)
 	t.Logf("the repository itself: %s", o.said())
-	g.deliver(work, assault{exit: []int{exitOK}}, "--once", "file://"+repo, "--revision", "--upload-pack=touch${IFS}canary") // a branch is called so
+	g.deliver(work, assault{exit: []int{exitOK}}, "--once", "file://"+repo, "--revision", "--upload-pack=touch${IFS}canary", "--name", g.Namespace) // a branch is called so
 	if g.Object(t, aimed.configMap, "a") == nil {
 		t.Error("the harmless part of the repository was not delivered")
 	}

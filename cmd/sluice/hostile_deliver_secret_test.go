@@ -93,12 +93,12 @@ var shyQuestions = []string{
 	"diff", "diff -o json", "diff -o yaml --ignored", "diff --server-side", "diff --server-side -o json", "diff --local .",
 }
 
-// asks puts the questions about the application web of a delivery in dir.
+// asks puts the questions about the application of a delivery in dir.
 func (g *ground) asks(said map[string]string, when, dir string, questions []string) {
 	g.Helper()
 	for _, q := range questions {
 		verb, flags, _ := strings.Cut(q, " ")
-		said[when+q] = g.ask(dir, append([]string{"app", verb, "web"}, strings.Fields(flags)...)...).said()
+		said[when+q] = g.ask(dir, append([]string{"app", verb, g.Namespace}, strings.Fields(flags)...)...).said()
 	}
 }
 
@@ -111,8 +111,8 @@ func TestHostileDeliverSecrets(t *testing.T) {
 			t.Parallel()
 			g := grounds(t, kubetest.A)
 			dir := shyWorld(t, archive)
-			d := g.background(dir, nil, "deliver", ".", "-n", g.Namespace, "--name", "web")
-			g.app(dir, "web", `"phase": "Succeeded"`)
+			d := g.background(dir, nil, "deliver", ".", "-n", g.Namespace, "--name", g.Namespace)
+			g.app(dir, g.Namespace, `"phase": "Succeeded"`)
 			said := map[string]string{}
 			// Drift in every field, and the annotation that client-side apply of others leaves.
 			for _, o := range g.list(aimed.secret) {
@@ -124,7 +124,7 @@ func TestHostileDeliverSecrets(t *testing.T) {
 					t.Fatalf("%s", data)
 				}
 			}
-			g.app(dir, "web", `"status": "OutOfSync"`)
+			g.app(dir, g.Namespace, `"status": "OutOfSync"`)
 			g.asks(said, "drifted: ", dir, shyQuestions)
 			for _, q := range []string{"diff", "diff -o json", "diff --server-side", "manifests --source live", "manifests"} {
 				if text := said["drifted: "+q]; !strings.Contains(text, "++++") {
@@ -155,13 +155,13 @@ func TestHostileDeliverBadSecrets(t *testing.T) {
 			g := grounds(t, kubetest.A)
 			dir := shyWorld(t, "-- bad.yaml --\n"+shyBad[i]+"\n")
 			said := map[string]string{}
-			once := g.deliver(dir, assault{exit: []int{exitFailed, exitUsage}}, ".", "--once", "--name", "web")
+			once := g.deliver(dir, assault{exit: []int{exitFailed, exitUsage}}, ".", "--once", "--name", g.Namespace)
 			said["deliver --once"] = once.said()
 			if len(said["deliver --once"]) < 20 {
 				t.Errorf("the mistake is not told: %q", said["deliver --once"])
 			}
-			d := g.background(dir, nil, "deliver", ".", "-n", g.Namespace, "--name", "web")
-			g.app(dir, "web", `"status": "`)
+			d := g.background(dir, nil, "deliver", ".", "-n", g.Namespace, "--name", g.Namespace)
+			g.app(dir, g.Namespace, `"status": "`)
 			g.asks(said, "", dir, []string{"sync --timeout 20s", "sync --timeout 20s --sync-option ServerSideApply=true", "get -o yaml", "explain", "diff", "diff --server-side -o json", "manifests"})
 			said["events"] = g.events()
 			d.end(syscall.SIGTERM)

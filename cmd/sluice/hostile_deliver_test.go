@@ -18,9 +18,10 @@ import (
 // and a real API server (reliability.md R11, R12, S6, S14, S15). What a single package holds alone is tested there.
 
 // aimed are the kinds that these tests look at.
-var aimed = struct{ secret, configMap, job, rollout, sets manifest.Kind }{
+var aimed = struct{ secret, configMap, service, job, rollout, sets manifest.Kind }{
 	secret:    manifest.Kind{Version: "v1", Kind: "Secret"},
 	configMap: manifest.Kind{Version: "v1", Kind: "ConfigMap"},
+	service:   manifest.Kind{Version: "v1", Kind: "Service"},
 	job:       manifest.Kind{Group: "batch", Version: "v1", Kind: "Job"},
 	rollout:   manifest.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"},
 	sets:      manifest.Kind{Group: "apps", Version: "v1", Kind: "ReplicaSet"},
@@ -164,5 +165,5 @@ func (g *ground) app(dir, name string, words ...string) string {
 }
 
 func manifestMap(name, data string) string {
-	return fmt.Sprintf("---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: %s}, data: {k: %q}}\n", name, data)
+	return fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: %s}, data: {k: %q}}\n", name, data)
 }

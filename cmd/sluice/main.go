@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/sluice-delivery/sluice/internal/edge/cluster"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 )
 
@@ -68,6 +69,7 @@ func (s *streams) exit(err error) int {
 		}
 		return e.code
 	}
+	err = cluster.Fault("", err)
 	s.complain(err)
 	if fs, ok := errors.AsType[fault.Faults](err); ok {
 		for _, f := range fs {
