@@ -1,6 +1,7 @@
 package render
 
 import (
+	"io/fs"
 	"path"
 	"regexp"
 	"strconv"
@@ -87,6 +88,7 @@ var (
 // kustomizeFault takes a file out of Kustomize's message, and says names from the repository's top.
 func kustomizeFault(file string, err error) error {
 	message := strings.Join(strings.Fields(err.Error()), " ")
+	message = strings.ReplaceAll(message, fs.ErrNotExist.Error(), "no such file or directory") // as a real disk says it
 	at := fault.Place{File: file}
 	for _, m := range kustomizePath.FindAllStringSubmatch(message, -1) {
 		if ext := path.Ext(m[1]); ext == ".yaml" || ext == ".yml" || ext == ".json" {
