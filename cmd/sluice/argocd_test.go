@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/sluice-delivery/sluice/internal/edge/cluster/kubetest"
@@ -12,5 +13,5 @@ func TestArgoCD(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	kube.ApplyCRDs(t, kubetest.ArgoCD)
 	w := argoStart(t, kube, nil)
-	w.play(t, append(hookScenarios(), syncScenarios()...))
+	w.play(t, slices.Concat(hookScenarios(), syncScenarios(), renderScenarios()))
 }

@@ -32,9 +32,10 @@ const argoPatience = 90 * time.Second
 
 // argoWorld is a controller over a real cluster. Many scenarios share one.
 type argoWorld struct {
-	kube *kubetest.Kube // its namespace holds the Applications, the projects and the settings
-	data string         // Argo CD's folders
-	logs *argoLog
+	kube  *kubetest.Kube // its namespace holds the Applications, the projects and the settings
+	data  string         // Argo CD's folders
+	logs  *argoLog
+	alone sync.Mutex // scenarios with definitions of the same names hold it
 }
 
 // argoLog keeps what a controller says.
@@ -590,8 +591,6 @@ func messageHas(text string) want {
 // The kinds that scenarios look at.
 var (
 	configMapKind  = manifest.Kind{Version: "v1", Kind: "ConfigMap"}
-	secretsKind    = manifest.Kind{Version: "v1", Kind: "Secret"}
 	serviceKind    = manifest.Kind{Version: "v1", Kind: "Service"}
-	namespaceKind  = manifest.Kind{Version: "v1", Kind: "Namespace"}
 	deploymentKind = manifest.Kind{Group: "apps", Version: "v1", Kind: "Deployment"}
 )
