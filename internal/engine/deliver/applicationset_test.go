@@ -154,6 +154,10 @@ func (h *setHarness) until(what string, holds func() bool) {
 				o.Drop("metadata", "managedFields")
 				text = append(text, string(o.JSON()))
 			}
+			apps, _ := h.home.List(context.Background(), appKind, "argocd", "")
+			for _, o := range apps {
+				text = append(text, o.Name()+" "+string(o.Sub("status").JSON()))
+			}
 			h.t.Fatalf("not: %s\napps: %s\nsets: %s\ntold: %v\nfailed: %v", what, h.apps(), strings.Join(text, "\n"), h.told, h.fails)
 		}
 	}

@@ -206,30 +206,16 @@ func (r *rolling) since(step int) time.Time {
 	return last
 }
 
-// cutOver lets all previews go at once, when every Application is healthy or has its preview ready.
+// cutOver lets all previews go at once. It is asked when every Application is healthy or has its preview ready.
 func (r *rolling) cutOver() (why string) {
-	if !r.order.Together {
-		return ""
-	}
-	var ready, waiting []string
-	for _, o := range r.Desired {
-		name := o.Name()
-		if _, ok := r.step[name]; !ok {
-			continue
-		}
-		switch {
-		case r.held(name):
+	var ready []string
+	for name := range r.step {
+		if r.held(name) {
 			ready = append(ready, name)
-		case r.existing[name] == nil || !r.healthy(name):
-			waiting = append(waiting, name)
 		}
 	}
 	if len(ready) == 0 {
 		return ""
-	}
-	if len(waiting) > 0 {
-		slices.Sort(waiting)
-		return "previews are ready, the cut-over waits for " + strings.Join(waiting, ", ")
 	}
 	if behind := r.behind(slices.Collect(maps.Keys(r.step)), ready); len(behind) > 0 {
 		r.out.Refresh = append(r.out.Refresh, behind...)

@@ -209,6 +209,11 @@ func update(s Set, o, want manifest.Object, rules diff.Rules, p Policy) (manifes
 		}
 	}
 	a, b := set(x), set(y)
+	for side, from := range map[*map[string]any]manifest.Object{&a: x, &b: y} { // of an operation, sync: {} is something
+		if op, ok := from["operation"]; ok {
+			(*side)["operation"] = op
+		}
+	}
 	if reflect.DeepEqual(a, b) {
 		return nil, nil
 	}

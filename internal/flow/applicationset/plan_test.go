@@ -55,6 +55,7 @@ func TestPlanUpdates(t *testing.T) {
 		{"finalizers of hooks stay", "", `{metadata: {finalizers: [resources-finalizer.argocd.argoproj.io, pre-delete-finalizer.argocd.argoproj.io/cleanup]}}`, "", ``},
 		{"status and operation are others'", "", `{status: {x: 1}, operation: {sync: {}}}`, "", ``},
 		{"an operation is begun", "", "", `{operation: {sync: {prune: true}}}`, `{"operation":{"sync":{"prune":true}}}`},
+		{"an operation that says nothing", "", "", `{operation: {sync: {}}}`, `{"operation":{"sync":{}}}`},
 		{"empty is nothing", "", `{spec: {source: {helm: {parameters: []}, directory: {jsonnet: {}, recurse: false}}, syncPolicy: {syncOptions: []}}}`, "", ``},
 		{"automated: {} is something", "", "", `{spec: {syncPolicy: {automated: {}}}}`, `{"spec":{"syncPolicy":{"automated":{}}}}`},
 		{"enabled: false is something", "", `{spec: {syncPolicy: {automated: {prune: true, enabled: false}}}}`, `{spec: {syncPolicy: {automated: {prune: true}}}}`, `{"spec":{"syncPolicy":{"automated":{"enabled":null}}}}`},

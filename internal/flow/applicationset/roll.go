@@ -70,8 +70,8 @@ func Roll(in Syncing) (Rolled, error) {
 	for _, o := range in.Desired {
 		r.out.Desired = append(r.out.Desired, r.prepared(o, allowed))
 	}
-	if over := r.cutOver(); over != "" {
-		at, why = len(r.members)-1, over
+	if at < 0 {
+		at, why = len(r.members)-1, r.cutOver()
 	}
 	r.out.Rollout = r.condition(at, why)
 	for _, s := range r.statuses {
