@@ -55,6 +55,7 @@ func runApplications(ctx context.Context, c *cluster.Cluster, o controllerOption
 	defer stop()
 	group.Go(func() { p.follow(ctx, ac) })
 	group.Go(func() { p.controllerSets(ctx, named, o, log) })
+	group.Go(func() { lean(ctx) })
 	group.Go(func() { p.watchSources(ctx, ac.Repositories, func(repo string) { ac.Moved(sourceAt(repo)) }) })
 	return ac.Run(ctx)
 }

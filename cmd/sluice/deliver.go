@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -153,7 +152,6 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 	if err != nil {
 		return err
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(40)) // it lives long, holds much and does little
 	unlock, err := d.lock()
 	if err != nil {
 		return err
@@ -226,6 +224,7 @@ func (s *streams) running(ctx context.Context, c *deliver.Controller, parts *del
 	}
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
+	group.Go(func() { lean(work) })
 	group.Go(func() { cancel(home.Serve(work, l, access)) })
 	group.Go(func() { cancel(c.Run(work)) })
 	group.Go(func() {
