@@ -76,7 +76,8 @@ var HealthKinds = []Row{
 // Annotations are what Applications and objects are annotated with, beside the options and hooks above.
 var Annotations = []Row{
 	means("argocd.argoproj.io/sync-wave", "Helm's hook-weight where there is none"),
-	means("argocd.argoproj.io/refresh", "normal or hard, at an Application or an ApplicationSet"),
+	means("argocd.argoproj.io/refresh", "normal or hard, at an Application"),
+	means("argocd.argoproj.io/application-set-refresh", "at an ApplicationSet"),
 	works("argocd.argoproj.io/tracking-id"),
 	works("argocd.argoproj.io/deletion-approved"),
 	works("argocd.argoproj.io/ignore-healthcheck"),
@@ -84,4 +85,8 @@ var Annotations = []Row{
 	noted("argocd.argoproj.io/manifest-generate-paths", "not read: every commit is compared, and what was rendered before is not rendered again"),
 	noted("notifications.argoproj.io/…", "not read: no notifications are sent"),
 	means("sluice.dev/strategy", "our own, at a Deployment: [a Rollout without changing the kind](rollouts.md)"),
+	means("sluice.dev/soak", "our own, at an ApplicationSet: [how long a step lasts](applicationsets.md#across-clusters)"),
+	means("sluice.dev/analysis", "our own, at an ApplicationSet: [what is measured after a step](applicationsets.md#across-clusters)"),
+	means("sluice.dev/analysis-args", "our own, at an ApplicationSet: what those analyses are given"),
+	means("sluice.dev/cut-over", "our own, at an ApplicationSet: [all blue-green Rollouts at once](applicationsets.md#across-clusters)"),
 }
