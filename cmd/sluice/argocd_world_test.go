@@ -591,6 +591,7 @@ func messageHas(text string) want {
 // The kinds that scenarios look at.
 var (
 	configMapKind  = manifest.Kind{Version: "v1", Kind: "ConfigMap"}
+	namespaceKind  = manifest.Kind{Version: "v1", Kind: "Namespace"}
 	serviceKind    = manifest.Kind{Version: "v1", Kind: "Service"}
 	deploymentKind = manifest.Kind{Group: "apps", Version: "v1", Kind: "Deployment"}
 )

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -9,10 +10,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/sluice-delivery/sluice/internal/edge/cluster/kubetest"
 )
 
 // The documentation is executed. A page is Markdown with these conventions, in HTML comments that readers do not see:
@@ -20,6 +26,11 @@ import (
 //	<!-- repository: NAME -->   from here on the page's commands run in a fresh repository of testdata/docs/NAME.txtar
 //	<!-- file: PATH -->         the fenced block that follows is the file PATH of that repository; it is committed
 //	<!-- uncommitted: PATH -->  the same, and it is not committed
+//	<!-- needs: WORD... -->     what the page's commands need from here on: programs by their names, and "cluster", a real
+//	                            Kubernetes with a namespace for the page, to which KUBECONFIG leads and which is called
+//	                            shop in what is shown. Where one is not to be had the rest of the page is skipped
+//
+// What a command leaves running in the background is ended with the page.
 //
 // In a block ```console a line with "$ " is a command; what follows it, if anything, is what it prints, both streams
 // together, with "..." for lines, or the end of a line, that are left out. Each command must end well, unless `echo $?` shows how it ended. In a
@@ -49,6 +60,11 @@ var notRun = map[string]string{
 	"sluice action add acme/setup@v2":                                                  "it asks github.com; testdata/script/action.txtar adds actions without a network",
 	"sluice action add acme/setup@v2 --from ../setup":                                  "the folder is not there; docs/getting-started.md has one",
 	"sluice action add acme/setup@v2 --from https://git.example/mirror/acme/setup.git": "it needs a network",
+	"kubectl get certificate web -o yaml | sluice health -f -":                         "it needs a cluster with cert-manager; docs/health.md assesses a Certificate",
+	"sluice health --scripts resource_customizations -f database.yaml":                 "the folder is not there; docs/health.md has one",
+	"sluice rollout promote web":                                                       "no rollout is there; TestRolloutCommands runs it, and docs/rollouts.md",
+	"sluice rollout promote web --skip-current-step":                                   "no rollout is there; TestRolloutCommands runs its kin",
+	"sluice rollout promote web --full":                                                "no rollout is there; TestRolloutCommands runs it",
 	"sluice lint .github/workflows/ci.yml":                                             "the page's repository is a GitLab one; docs/getting-started.md lints workflows",
 	"git clone https://github.com/sluice-delivery/sluice && cd sluice":                 "it needs a network",
 }
@@ -70,7 +86,7 @@ type block struct {
 	text          []string
 }
 
-var comment = regexp.MustCompile(`^<!-- (repository|file|uncommitted): (\S+) -->$`)
+var comment = regexp.MustCompile(`^<!-- (repository|file|uncommitted|needs): (\S.*) -->$`)
 
 // blocks takes a page apart. A comment that names a repository is a block of its own without text.
 func blocks(page string) []block {
@@ -88,8 +104,8 @@ func blocks(page string) []block {
 			held = ""
 		case comment.MatchString(line):
 			m := comment.FindStringSubmatch(line)
-			if m[1] == "repository" {
-				out = append(out, block{lang: "repository", comment: m[2], line: n + 1})
+			if m[1] == "repository" || m[1] == "needs" {
+				out = append(out, block{lang: m[1], comment: m[2], line: n + 1})
 			} else {
 				held = m[1] + " " + m[2]
 			}
@@ -147,6 +163,7 @@ func TestShownCommandsRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := &walk{page: name, home: t.TempDir(), used: used}
+			t.Cleanup(w.end)
 			for _, b := range blocks(string(text)) {
 				w.block(t, b)
 			}
@@ -164,6 +181,50 @@ type walk struct {
 	page, dir, home string
 	exit            int
 	used            map[string]bool
+	env             []string
+	namespace       string // of a page that needs a cluster
+	groups          []int  // of the processes that commands started
+}
+
+// need has what the page needs from here on, or skips the rest of it.
+func (w *walk) need(t *testing.T, words []string) {
+	t.Helper()
+	for _, word := range words {
+		if word == "cluster" {
+			k := kubetest.Start(t, kubetest.B)
+			config, err := clientcmd.LoadFromFile(k.Kubeconfig)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config.Contexts[config.CurrentContext].Namespace = k.Namespace
+			path := filepath.Join(w.home, "kubeconfig")
+			if err := clientcmd.WriteToFile(*config, path); err != nil {
+				t.Fatal(err)
+			}
+			w.namespace, w.env = k.Namespace, append(w.env, "KUBECONFIG="+path)
+			continue
+		}
+		if _, err := exec.LookPath(word); err != nil {
+			fmt.Fprintf(os.Stderr, "docs: the rest of %s is skipped: there is no %s here\n", w.page, word)
+			t.Skipf("there is no %s here", word)
+		}
+	}
+}
+
+// end ends what the page's commands left running.
+func (w *walk) end() {
+	for _, g := range w.groups {
+		if syscall.Kill(-g, syscall.SIGTERM) != nil {
+			continue // nothing was left
+		}
+		for range 100 {
+			if syscall.Kill(-g, 0) != nil {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		_ = syscall.Kill(-g, syscall.SIGKILL)
+	}
 }
 
 func (w *walk) block(t *testing.T, b block) {
@@ -174,6 +235,8 @@ func (w *walk) block(t *testing.T, b block) {
 		if err := w.unpack(b.comment); err != nil {
 			t.Fatalf("%s:%d: %v", w.page, b.line, err)
 		}
+	case b.lang == "needs":
+		w.need(t, strings.Fields(b.comment))
 	case kind == "file" || kind == "uncommitted":
 		if err := w.write(path, b.text, kind == "file"); err != nil {
 			t.Fatalf("%s:%d: %v", w.page, b.line, err)
@@ -226,7 +289,8 @@ func (w *walk) write(path string, lines []string, commit bool) error {
 
 func (w *walk) shell(text string) *exec.Cmd {
 	cmd := exec.Command("bash", "-c", text)
-	cmd.Dir, cmd.Env = w.dir, append(os.Environ(), gitEnv(w.home)...)
+	cmd.Dir, cmd.Env = w.dir, slices.Concat(os.Environ(), gitEnv(w.home), w.env)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 
@@ -240,7 +304,9 @@ func (w *walk) command(t *testing.T, b block, c shown) {
 	if w.exit != 0 && !asks {
 		t.Errorf("%s:%d: the command before ended with %d, which is not shown", w.page, c.line, w.exit)
 	}
-	out, err := w.shell(fmt.Sprintf("(exit %d)\n%s", w.exit, c.text)).CombinedOutput()
+	cmd := w.shell(fmt.Sprintf("(exit %d)\n%s", w.exit, c.text))
+	out, err := cmd.CombinedOutput()
+	w.groups = append(w.groups, cmd.Process.Pid)
 	w.exit = exitCode(t, err)
 	last := b.commands()
 	if w.exit != 0 && c.line == last[len(last)-1].line {
@@ -249,6 +315,9 @@ func (w *walk) command(t *testing.T, b block, c shown) {
 	}
 	if len(c.output) == 0 {
 		return
+	}
+	if w.namespace != "" {
+		out = bytes.ReplaceAll(out, []byte(w.namespace), []byte("shop"))
 	}
 	want, got := normal(strings.Join(c.output, "\n"), w.dir), normal(string(out), w.dir)
 	if !alike(want, got) {

@@ -31,13 +31,6 @@ spec:
 func (h *harness) end(called string, ok bool) {
 	h.t.Helper()
 	h.eventually("the hook "+called+" is there", func() bool { return h.live(jobs, called) != nil })
-	now := time.Now().UTC().Format(time.RFC3339)
-	began := orNow(h.live(jobs, called).Text("status", "startTime"), now)
-	cond := `[{"type":"FailureTarget","status":"True","reason":"r","message":"m"},{"type":"Failed","status":"True","reason":"r","message":"it broke"}]`
-	status := `{"status":{"startTime":"` + began + `","active":0,"failed":1,"conditions":` + cond + `}}`
-	if ok {
-		status = `{"status":{"startTime":"` + began + `","completionTime":"` + now + `","active":0,"succeeded":1,"conditions":[{"type":"SuccessCriteriaMet","status":"True"},{"type":"Complete","status":"True"}]}}`
-	}
 	var err error
 	defer func() {
 		if err != nil {
@@ -45,6 +38,16 @@ func (h *harness) end(called string, ok bool) {
 		}
 	}()
 	h.eventually("the Job's status is taken", func() bool {
+		j := h.live(jobs, called)
+		if j == nil {
+			return false
+		}
+		now := time.Now().UTC().Format(time.RFC3339)
+		began := orNow(j.Text("status", "startTime"), now) // where a controller runs, it set one
+		status := `{"status":{"startTime":"` + began + `","active":0,"failed":1,"conditions":[{"type":"FailureTarget","status":"True","reason":"r","message":"m"},{"type":"Failed","status":"True","reason":"r","message":"it broke"}]}}`
+		if ok {
+			status = `{"status":{"startTime":"` + began + `","completionTime":"` + now + `","active":0,"succeeded":1,"conditions":[{"type":"SuccessCriteriaMet","status":"True"},{"type":"Complete","status":"True"}]}}`
+		}
 		_, err = h.to.Patch(context.Background(), jobs, h.kube.Namespace, called, manifest.Patch{Kind: manifest.MergePatch, Data: []byte(status), Sub: "status"}, manifest.Writing{})
 		return err == nil
 	})
