@@ -49,9 +49,10 @@ func Generate(set Set, world World) ([]Params, error) {
 	return out, nil
 }
 
+// asFault gives an error our code, and keeps in its text what it went through.
 func asFault(err error) error {
-	if _, ok := errors.AsType[*fault.Fault](err); ok {
-		return err
+	if f, ok := err.(*fault.Fault); ok { //nolint:errorlint // one inside of another is told with what stands around it
+		return f
 	}
 	return fault.New(CodeGenerate, "%v", err)
 }
