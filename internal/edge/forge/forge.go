@@ -6,6 +6,7 @@ package forge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -117,11 +118,19 @@ const (
 	scmValue = "scm-creds"
 )
 
-// token is what a tokenRef names, the empty secret where there is none.
-func (f *Forge) token(ctx context.Context, namespace string, ref *reference) (secret.Secret, error) {
+// token is what a tokenRef names, the empty secret where there is none. what goes before the words of an error.
+func (f *Forge) token(ctx context.Context, namespace string, ref *reference, what string) (secret.Secret, error) {
 	if ref == nil {
 		return secret.Secret{}, nil
 	}
+	token, err := f.named(ctx, namespace, *ref)
+	if wrong, ok := errors.AsType[*fault.Fault](err); ok {
+		return token, fault.New(wrong.Code, "%s: %s", what, wrong.Message)
+	}
+	return token, err
+}
+
+func (f *Forge) named(ctx context.Context, namespace string, ref reference) (secret.Secret, error) {
 	labels, data, err := f.secretOf(ctx, namespace, ref.SecretName)
 	if err != nil {
 		return secret.Secret{}, err

@@ -74,7 +74,11 @@ func TestGitHubPulls(t *testing.T) {
 		}
 	}
 	f.Strict = true
-	if _, err = ask(nil); fault.CodeOf(err) != forge.CodeSecret || !strings.Contains(err.Error(), "scm-creds") {
+	if _, err = ask(nil); fault.CodeOf(err) != forge.CodeSecret || !strings.Contains(err.Error(), "error fetching Secret token: secret apps/t is not a valid SCM creds secret") {
+		t.Error(err)
+	}
+	_, err = f.Repositories(t.Context(), "apps", applicationset.SCMProvider{GitHub: object(t, m{"organization": "org", "api": s.URL, "tokenRef": ref})}, all)
+	if err == nil || !strings.Contains(err.Error(), "scm provider: error fetching Github token: secret apps/t is not a valid SCM creds secret") {
 		t.Error(err)
 	}
 	tokens["apps/t"]["label argocd.argoproj.io/secret-type"] = "scm-creds"

@@ -23,7 +23,7 @@ type gitea struct {
 }
 
 // openGitea is the API that a generator names (https://docs.gitea.com/development/api-usage).
-func (f *Forge) openGitea(ctx context.Context, namespace string, o manifest.Object) (*api, gitea, error) {
+func (f *Forge) openGitea(ctx context.Context, namespace string, o manifest.Object, what string) (*api, gitea, error) {
 	var g gitea
 	if err := decode(o, &g); err != nil {
 		return nil, g, err
@@ -35,7 +35,7 @@ func (f *Forge) openGitea(ctx context.Context, namespace string, o manifest.Obje
 	if err != nil {
 		return nil, g, err
 	}
-	token, err := f.token(ctx, namespace, g.Token)
+	token, err := f.token(ctx, namespace, g.Token, what)
 	if err != nil {
 		return nil, g, err
 	}
@@ -48,7 +48,7 @@ func (f *Forge) openGitea(ctx context.Context, namespace string, o manifest.Obje
 }
 
 func (f *Forge) giteaPulls(ctx context.Context, namespace string, o manifest.Object) ([]applicationset.Pull, error) {
-	a, g, err := f.openGitea(ctx, namespace, o)
+	a, g, err := f.openGitea(ctx, namespace, o, "error fetching Secret token")
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (f *Forge) giteaPulls(ctx context.Context, namespace string, o manifest.Obj
 }
 
 func (f *Forge) giteaRepositories(ctx context.Context, namespace string, o manifest.Object, protocol string, keep func(string, []string) bool) ([]applicationset.Repository, error) {
-	a, g, err := f.openGitea(ctx, namespace, o)
+	a, g, err := f.openGitea(ctx, namespace, o, "error fetching Gitea token")
 	if err != nil {
 		return nil, err
 	}

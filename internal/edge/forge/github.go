@@ -25,7 +25,7 @@ type github struct {
 }
 
 // open is the API that a generator names (https://docs.github.com/en/rest; an Enterprise server has it below /api/v3).
-func (f *Forge) openGitHub(ctx context.Context, namespace string, o manifest.Object) (*api, github, error) {
+func (f *Forge) openGitHub(ctx context.Context, namespace string, o manifest.Object, what string) (*api, github, error) {
 	var g github
 	if err := decode(o, &g); err != nil {
 		return nil, g, err
@@ -52,7 +52,7 @@ func (f *Forge) openGitHub(ctx context.Context, namespace string, o manifest.Obj
 		a.login("Authorization", "Bearer ", token)
 		return a, g, nil
 	}
-	token, err := f.token(ctx, namespace, g.Token)
+	token, err := f.token(ctx, namespace, g.Token, what)
 	a.login("Authorization", "Bearer ", token)
 	return a, g, err
 }
@@ -72,7 +72,7 @@ func (f *Forge) githubBase(address string) (*url.URL, error) {
 func (f *Forge) listed(address string) bool { return address != "" && len(f.Allowed) > 0 }
 
 func (f *Forge) githubPulls(ctx context.Context, namespace string, o manifest.Object) ([]applicationset.Pull, error) {
-	a, g, err := f.openGitHub(ctx, namespace, o)
+	a, g, err := f.openGitHub(ctx, namespace, o, "error fetching Secret token")
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ type githubBranch struct {
 }
 
 func (f *Forge) githubRepositories(ctx context.Context, namespace string, o manifest.Object, protocol string, keep func(string, []string) bool) ([]applicationset.Repository, error) {
-	a, g, err := f.openGitHub(ctx, namespace, o)
+	a, g, err := f.openGitHub(ctx, namespace, o, "scm provider: error fetching Github token")
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ type gitlab struct {
 }
 
 // openGitLab is the API that a generator names (https://docs.gitlab.com/api/rest/).
-func (f *Forge) openGitLab(ctx context.Context, namespace string, o manifest.Object) (*api, gitlab, error) {
+func (f *Forge) openGitLab(ctx context.Context, namespace string, o manifest.Object, what string) (*api, gitlab, error) {
 	var g gitlab
 	if err := decode(o, &g); err != nil {
 		return nil, g, err
@@ -43,7 +43,7 @@ func (f *Forge) openGitLab(ctx context.Context, namespace string, o manifest.Obj
 	if err != nil {
 		return nil, g, err
 	}
-	token, err := f.token(ctx, namespace, g.Token)
+	token, err := f.token(ctx, namespace, g.Token, what)
 	if err != nil {
 		return nil, g, err
 	}
@@ -56,7 +56,7 @@ func (f *Forge) openGitLab(ctx context.Context, namespace string, o manifest.Obj
 }
 
 func (f *Forge) gitlabPulls(ctx context.Context, namespace string, o manifest.Object) ([]applicationset.Pull, error) {
-	a, g, err := f.openGitLab(ctx, namespace, o)
+	a, g, err := f.openGitLab(ctx, namespace, o, "error fetching Secret token")
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ type gitlabBranch struct {
 }
 
 func (f *Forge) gitlabRepositories(ctx context.Context, namespace string, o manifest.Object, protocol string, keep func(string, []string) bool) ([]applicationset.Repository, error) {
-	a, g, err := f.openGitLab(ctx, namespace, o)
+	a, g, err := f.openGitLab(ctx, namespace, o, "error fetching Gitlab token")
 	if err != nil {
 		return nil, err
 	}

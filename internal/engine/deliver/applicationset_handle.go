@@ -157,6 +157,9 @@ func (w *settling) mine() []manifest.Object {
 func (w *settling) roll(ctx context.Context, valid []manifest.Object) ([]manifest.Object, error) {
 	if len(w.set.Steps()) == 0 {
 		w.set.Status.ApplicationStatus = nil
+		if done := applicationset.Completed(); w.set.Rolls() {
+			w.outcome.Rollout = &done
+		}
 		_, err := w.set.Order()
 		return valid, err
 	}

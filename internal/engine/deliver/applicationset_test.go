@@ -371,9 +371,9 @@ func TestARollingSet(t *testing.T) {
 	if one.Text("operation", "initiatedBy", "username") != "applicationset-controller" || one.Sub("operation", "sync")["prune"] != true || one.Sub("spec", "syncPolicy", "automated")["enabled"] != false || status("two-app") != "Waiting 2" || h.get(appKind, "two-app")["operation"] != nil {
 		t.Errorf("%s %s", one.JSON(), status("two-app"))
 	}
-	if got := h.condition("guestbook", "RolloutProgressing"); got != "True ApplicationSetModified ApplicationSet is performing rollout of step 1" {
-		t.Error(got)
-	}
+	h.until("the condition tells of it", func() bool {
+		return h.condition("guestbook", "RolloutProgressing") == "True ApplicationSetModified ApplicationSet is performing rollout of step 1"
+	})
 	play := func(app string) {
 		h.patch(appKind, app, "", `{"operation":null,"status":{"operationState":{"phase":"Succeeded","startedAt":"`+time.Now().Add(time.Second).UTC().Format(time.RFC3339)+`"}}}`)
 		compared(app, "Synced", "Healthy")

@@ -70,10 +70,14 @@ func Roll(in Syncing) (Rolled, error) {
 	for _, o := range in.Desired {
 		r.out.Desired = append(r.out.Desired, r.prepared(o, allowed))
 	}
-	if at < 0 {
+	done := at < 0
+	if done {
 		at, why = len(r.members)-1, r.cutOver()
 	}
 	r.out.Rollout = r.condition(at, why)
+	if r.out.Rollout.Status == no && !done {
+		r.out.Rollout = progressing(at, why) // an Application is not made yet
+	}
 	for _, s := range r.statuses {
 		r.out.Statuses = append(r.out.Statuses, *s)
 	}
@@ -423,6 +427,11 @@ func (r *rolling) condition(at int, why string) Condition {
 			return progressing(i, why)
 		}
 	}
+	return Completed()
+}
+
+// Completed is the condition of a rollout that has nothing left to do.
+func Completed() Condition {
 	return Condition{Type: RolloutProgressing, Status: no, Reason: ReasonRolloutDone, Message: "ApplicationSet Rollout has completed"}
 }
 
