@@ -68,6 +68,17 @@ func (c *comparer) namespaced(k manifest.Kind) bool {
 	return true
 }
 
+// known reports whether anything says where objects of a kind live.
+func (c *comparer) known(k manifest.Kind) bool {
+	if c.Scope != nil {
+		if _, known := c.Scope(k); known {
+			return true
+		}
+	}
+	_, ok := c.defined[manifest.Kind{Group: k.Group, Kind: k.Kind}]
+	return ok || c.Scope == nil
+}
+
 // targets puts every desired object in its place: namespace and tracking mark set, each once, what is excluded left out.
 func (c *comparer) targets() {
 	c.defined = definitions(c.Desired.Objects)
@@ -106,6 +117,7 @@ func (c *comparer) placed(o manifest.Object) manifest.Object {
 	switch {
 	case !c.namespaced(kind):
 		o.Drop("metadata", "namespace")
+	case o.Namespace() == "" && namespace == "" && !c.known(kind):
 	case o.Namespace() == "" && namespace == "":
 		c.warn("InvalidSpecError", "Namespace for %s %s is missing.", o.Name(), gvk(kind))
 	case o.Namespace() == "":
@@ -147,6 +159,10 @@ func (c *comparer) pairs() {
 			continue
 		}
 		if c.Permitted != nil && !c.Permitted(live.Kind(), live.Namespace(), live.Name()) {
+			continue
+		}
+		if c.App.managed(live) {
+			c.found = append(c.found, c.pair(k, namespaceOf(k.Name, c.App.Spec.SyncPolicy.ManagedNamespaceMetadata), live))
 			continue
 		}
 		c.found = append(c.found, c.extra(k, live))

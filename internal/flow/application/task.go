@@ -184,17 +184,31 @@ func (n *syncer) planNamespace() *task {
 	if n.Namespace != nil && meta == nil && !n.touched(key, PreSync) {
 		return nil
 	}
-	o := manifest.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}
-	if meta != nil {
-		for k, v := range meta.Labels {
-			o.SetLabel(k, v)
-		}
-		for k, v := range meta.Annotations {
-			o.SetAnnotation(k, v)
-		}
-		if _, ok := setting(words(o.Annotation(AnnotationSyncOptions)), "ServerSideApply"); !ok {
-			o.SetAnnotation(AnnotationSyncOptions, strings.Trim(o.Annotation(AnnotationSyncOptions)+",ServerSideApply=true", ","))
-		}
-	}
+	o := namespaceOf(name, meta)
 	return &task{key: key, kind: o.Kind(), target: o, live: n.Namespace, phase: PreSync, space: true}
+}
+
+// namespaceOf is the destination's namespace as managedNamespaceMetadata, nil for none, wants it.
+func namespaceOf(name string, meta *NamespaceMeta) manifest.Object {
+	o := manifest.Object{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}
+	if meta == nil {
+		return o
+	}
+	for k, v := range meta.Labels {
+		o.SetLabel(k, v)
+	}
+	for k, v := range meta.Annotations {
+		o.SetAnnotation(k, v)
+	}
+	if _, ok := setting(words(o.Annotation(AnnotationSyncOptions)), "ServerSideApply"); !ok {
+		o.SetAnnotation(AnnotationSyncOptions, strings.Trim(o.Annotation(AnnotationSyncOptions)+",ServerSideApply=true", ","))
+	}
+	return o
+}
+
+// managed reports whether a live object is the destination's namespace, which managedNamespaceMetadata looks after: it may
+// carry the application's mark from a time when the sources held it, and is not pruned for that.
+func (a Application) managed(o manifest.Object) bool {
+	p := a.Spec.SyncPolicy
+	return p != nil && p.ManagedNamespaceMetadata != nil && o.Kind().Kind == "Namespace" && o.Kind().Group == "" && o.Name() == a.Spec.Destination.Namespace
 }

@@ -437,3 +437,36 @@ func TestScrubKeepsNames(t *testing.T) {
 		}
 	}
 }
+
+// TestServerSideApplied holds that a default in an element's key, which the server records with the element, is no
+// difference where the manifest does not tell it, and that a field that was applied and is not wanted any more is one.
+func TestServerSideApplied(t *testing.T) {
+	target := object(t, `
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {ports: [{port: 80, targetPort: 8080}], selector: {app: web}}`)
+	live := object(t, `
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: shop
+  managedFields:
+  - manager: argocd-controller
+    operation: Apply
+    apiVersion: v1
+    fieldsType: FieldsV1
+    fieldsV1:
+      f:spec:
+        f:ports: {'k:{"port":80,"protocol":"TCP"}': {.: {}, f:port: {}, f:targetPort: {}, f:name: {}}}
+        f:selector: {f:app: {}}
+spec:
+  clusterIP: 10.0.0.1
+  type: ClusterIP
+  ports: [{port: 80, protocol: TCP, targetPort: 8080, name: http}]
+  selector: {app: web}`)
+	if got := counted(diff.Objects(diff.Input{Target: target, Live: live, Manager: "argocd-controller"}, diff.Rules{})); !slices.Equal(got, []string{"/spec/ports/0/name"}) {
+		t.Error(got)
+	}
+}

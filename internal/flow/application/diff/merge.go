@@ -2,6 +2,7 @@ package diff
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 )
@@ -99,7 +100,7 @@ func mergeKeyed(wanted, live, before []any, f field) []any {
 		if i, ok := w[k]; ok && !done[k] {
 			var was any
 			if j, ok := b[k]; ok {
-				was = before[j]
+				was = keyless(before[j], wanted[i], f.keys)
 			}
 			out, done[k] = append(out, merge(wanted[i], l, was, one)), true
 			continue
@@ -115,6 +116,27 @@ func mergeKeyed(wanted, live, before []any, f field) []any {
 	}
 	if f.order && shuffled(wanted, out, f.keys) {
 		return arrange(wanted, out, f.keys)
+	}
+	return out
+}
+
+// keyless is what was applied of an element without those of its keys that are not wanted in words: they are alike, or it
+// would be another element.
+func keyless(was, wanted any, keys []string) any {
+	b, ok1 := was.(map[string]any)
+	w, ok2 := wanted.(map[string]any)
+	if !ok1 || !ok2 {
+		return was
+	}
+	out := b
+	for _, k := range keys {
+		if _, told := w[k]; told || b[k] == nil {
+			continue
+		}
+		if len(out) == len(b) {
+			out = maps.Clone(b)
+		}
+		delete(out, k)
 	}
 	return out
 }
