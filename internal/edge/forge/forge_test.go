@@ -153,9 +153,7 @@ func TestGitHubApp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s *stub
-	//lint:ignore S1021 the handlers below read it
-	s = serve(t, "", map[string]any{
+	s := serve(t, "", map[string]any{
 		"/api/v3/orgs/org/installation": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"id": 77}`) }),
 		"/api/v3/app/installations/77/access_tokens": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			raw := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")

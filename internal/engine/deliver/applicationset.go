@@ -15,11 +15,7 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
 
-var (
-	setKind = manifest.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "ApplicationSet"}
-	// clusterSecrets are the kind of the Secrets that name clusters.
-	clusterSecrets = manifest.Kind{Version: "v1", Kind: "Secret"}
-)
+var setKind = manifest.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "ApplicationSet"}
 
 // Defaults of Sets, those of Argo CD's ApplicationSet controller.
 const (
@@ -131,7 +127,7 @@ func (s *Sets) Run(ctx context.Context) error {
 	group.Go(func() { stop(s.Home.Watch(ctx, applicationKind, space, "", s.applicationChanged)) })
 	group.Go(func() { stop(s.Home.Watch(ctx, setKind, space, "", s.setChanged)) })
 	group.Go(func() {
-		err := s.Home.Watch(ctx, clusterSecrets, s.Namespace, "argocd.argoproj.io/secret-type=cluster", s.clusterChanged)
+		err := s.Home.Watch(ctx, secretKind, s.Namespace, "argocd.argoproj.io/secret-type=cluster", s.clusterChanged)
 		if ctx.Err() == nil && err != nil && s.Failed != nil {
 			s.Failed(s.Namespace, "", errors.Join(errors.New("the Secrets of clusters are not watched"), err))
 		}
