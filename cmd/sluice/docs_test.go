@@ -36,7 +36,7 @@ import (
 // together, with "..." for lines, or the end of a line, that are left out. Each command must end well, unless `echo $?` shows how it ended. In a
 // block ```sh each line is a command whose output does not matter. Other blocks are text.
 
-// notRun are the commands that are shown and not run by this test, each with its reason.
+// notRun are the commands that are shown and not run by this test, each with its reason; "PAGE: COMMAND" of one page alone.
 var notRun = map[string]string{
 	"make demo":                          "it takes a minute and has a test of its own: CI runs it",
 	"make test":                          "it runs this test",
@@ -62,9 +62,9 @@ var notRun = map[string]string{
 	"sluice action add acme/setup@v2 --from https://git.example/mirror/acme/setup.git": "it needs a network",
 	"kubectl get certificate web -o yaml | sluice health -f -":                         "it needs a cluster with cert-manager; docs/health.md assesses a Certificate",
 	"sluice health --scripts resource_customizations -f database.yaml":                 "the folder is not there; docs/health.md has one",
-	"sluice rollout promote web":                                                       "no rollout is there; TestRolloutCommands runs it, and docs/rollouts.md",
-	"sluice rollout promote web --skip-current-step":                                   "no rollout is there; TestRolloutCommands runs its kin",
-	"sluice rollout promote web --full":                                                "no rollout is there; TestRolloutCommands runs it",
+	"docs/cli.md: sluice rollout promote web":                                          "no rollout is there; TestRolloutCommands runs it, and docs/rollouts.md",
+	"docs/cli.md: sluice rollout promote web --skip-current-step":                      "no rollout is there; TestRolloutCommands runs its kin",
+	"docs/cli.md: sluice rollout promote web --full":                                   "no rollout is there; TestRolloutCommands runs it",
 	"sluice lint .github/workflows/ci.yml":                                             "the page's repository is a GitLab one; docs/getting-started.md lints workflows",
 	"git clone https://github.com/sluice-delivery/sluice && cd sluice":                 "it needs a network",
 }
@@ -243,13 +243,21 @@ func (w *walk) block(t *testing.T, b block) {
 		}
 	case b.lang == "console" || b.lang == "sh":
 		for _, c := range b.commands() {
-			if _, listed := notRun[c.text]; listed {
-				w.used[c.text] = true
+			if w.listed(c.text) || w.listed(w.page+": "+c.text) {
 				continue
 			}
 			w.command(t, b, c)
 		}
 	}
+}
+
+// listed reports whether a command is on the list notRun.
+func (w *walk) listed(command string) bool {
+	_, ok := notRun[command]
+	if ok {
+		w.used[command] = true
+	}
+	return ok
 }
 
 func (w *walk) unpack(name string) error {
