@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -59,17 +58,18 @@ func policyScenarios() []scenario {
 			s.refresh()
 			s.expect(succeeded, inSync)
 		}},
-		{name: "auto: what would wipe out all is not done", path: "config-map", run: func(s *site) {
+		{name: "auto: what would wipe out all is not done", path: "deployment", run: func(s *site) {
 			s.create(automatedBy(map[string]any{"prune": true}))
 			s.expect(succeeded, inSync)
-			s.edit("kustomization.yaml", func(o manifest.Object) { o.Drop("resources") })
+			s.write("notes.txt", "nothing")
+			s.remove("deployment.yaml")
 			s.refresh()
 			s.expect(outOfSyncs, condition("SyncError", "auto-sync will wipe out all resources"))
-			s.is(s.get(configMapKind, "my-map") != nil, "it was wiped out")
+			s.is(s.get(deploymentKind, "nginx-deployment") != nil, "it was wiped out")
 			s.patch(`{"spec":{"syncPolicy":{"automated":{"allowEmpty":true}}}}`)
 			s.refresh()
 			s.expect(inSync, noWarnings)
-			s.is(s.get(configMapKind, "my-map") == nil, "it is still there")
+			s.is(s.get(deploymentKind, "nginx-deployment") == nil, "it is still there")
 		}},
 		{name: "auto: a Skip hook", path: guestbook, run: func(s *site) {
 			s.create(automatedBy(map[string]any{"selfHeal": true}))
@@ -117,6 +117,7 @@ func policyScenarios() []scenario {
 			s.elsewhere()
 			s.create(options("CreateNamespace=true", "ServerSideApply=true"))
 			s.must("sync")
+			s.same()
 			s.expect(inSync, healthy, succeeded, resourceAt("Deployment", s.space, "guestbook-ui", application.Synced, "Healthy"), resourceAt("Service", s.space, "guestbook-ui", application.Synced, "Healthy"))
 			s.is(s.in("", namespaceKind, s.space).Annotation(application.AnnotationLastApplied) == "", "it was applied by the client")
 		}},
@@ -140,9 +141,6 @@ func policyScenarios() []scenario {
 			s.must("sync", "--prune")
 			s.expect(succeeded, inSync)
 			s.remove("guestbook-ui-namespace.yaml")
-			s.edit("kustomization.yaml", func(o manifest.Object) {
-				o.Set(slices.DeleteFunc(o.List("resources"), func(x any) bool { return strings.Contains(fmt.Sprint(x), "namespace") }), "resources")
-			})
 			s.must("refresh", "--hard")
 			s.must("sync", "--prune")
 			s.expect(succeeded, inSync)
@@ -199,7 +197,7 @@ func policyScenarios() []scenario {
 			s.create(s.project(s.all("")))
 			s.must("sync")
 			s.expect(inSync)
-			s.project("{}")
+			s.project("{sourceRepos: [], destinations: []}")
 			s.expect(condition("InvalidSpecError", "do not match any of the allowed destinations in project"), condition("InvalidSpecError", "application repo "+s.url()+" is not permitted in project"),
 				unknown, healthIs("Unknown"))
 			r := s.sync()

@@ -13,5 +13,5 @@ func TestArgoCD(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	kube.ApplyCRDs(t, kubetest.ArgoCD)
 	w := argoStart(t, kube, nil)
-	w.play(t, slices.Concat(hookScenarios(), syncScenarios(), renderScenarios(), policyScenarios()))
+	w.play(t, slices.Concat(hookScenarios(), syncScenarios(), renderScenarios(), policyScenarios(), userScenarios()))
 }

@@ -35,7 +35,7 @@ type argoWorld struct {
 	kube  *kubetest.Kube // its namespace holds the Applications, the projects and the settings
 	data  string         // Argo CD's folders
 	logs  *argoLog
-	alone sync.Mutex // scenarios with definitions of the same names hold it
+	alone *sync.Mutex // scenarios with definitions of the same names hold it
 }
 
 // argoLog keeps what a controller says.
@@ -67,7 +67,7 @@ func (l *argoLog) of(app string) string {
 // argoStart starts a controller in a namespace of its own. settings is what argocd-cm holds.
 func argoStart(t *testing.T, kube *kubetest.Kube, settings map[string]string) *argoWorld {
 	t.Helper()
-	w := &argoWorld{kube: kube, data: filepath.Join(kubetest.Module(t, "github.com/argoproj/argo-cd/v3"), "test", "e2e", "testdata"), logs: &argoLog{}}
+	w := &argoWorld{kube: kube, data: filepath.Join(kubetest.Module(t, "github.com/argoproj/argo-cd/v3"), "test", "e2e", "testdata"), logs: &argoLog{}, alone: &sync.Mutex{}}
 	kube.Apply(t, `{apiVersion: argoproj.io/v1alpha1, kind: AppProject, metadata: {name: default}, spec: {sourceRepos: ["*"], destinations: [{server: "*", namespace: "*"}], clusterResourceWhitelist: [{group: "*", kind: "*"}]}}`)
 	if settings != nil {
 		w.settings(t, settings)
