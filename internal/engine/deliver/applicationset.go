@@ -61,6 +61,17 @@ type Sets struct {
 	mu   sync.Mutex
 	sets map[name]*setEntry
 	apps map[name]appMark
+	made map[name]generated
+	turn map[name]int // counts what made the generators' last answers old
+}
+
+// generated is what the generators of a set gave. It is used again until their next turn where a reconciliation comes from
+// something else, so that forges are not asked whenever an Application changes.
+type generated struct {
+	uid        string
+	generation int64
+	at         time.Time
+	params     []applicationset.Params
 }
 
 // setEntry is what is held of one ApplicationSet.
@@ -102,7 +113,8 @@ func (s *Sets) Prepare() {
 	}
 	s.defaults()
 	s.queue = loop.New[name]()
-	s.sets, s.apps = map[name]*setEntry{}, map[name]appMark{}
+	s.sets, s.apps, s.made = map[name]*setEntry{}, map[name]appMark{}, map[name]generated{}
+	s.turn = map[name]int{}
 	s.queue.Failed = func(key name, err error, _ int, _ time.Duration) {
 		if s.Failed != nil {
 			s.Failed(key.namespace, key.name, err)
@@ -148,6 +160,8 @@ func (s *Sets) setChanged(ch manifest.Change) {
 	if ch.Type == manifest.Deleted {
 		s.mu.Lock()
 		delete(s.sets, key)
+		delete(s.made, key)
+		delete(s.turn, key)
 		s.mu.Unlock()
 		return
 	}
@@ -241,7 +255,7 @@ func fieldsOf(o manifest.Object) manifest.Object {
 func statusOf(o manifest.Object) string {
 	return strings.Join([]string{
 		o.Text("status", "health", "status"), o.Text("status", "sync", "status"), o.Text("status", "sync", "revision"),
-		o.Text("status", "operationState", "phase"), o.Text("status", "operationState", "startedAt"), o.Text("status", "reconciledAt"),
+		o.Text("status", "operationState", "phase"), o.Text("status", "operationState", "startedAt"),
 	}, " ")
 }
 
@@ -270,11 +284,14 @@ func (s *Sets) Repositories() []string {
 	return slices.Compact(out)
 }
 
+// again asks the generators of some sets anew.
 func (s *Sets) again(which func(*setEntry) bool) {
 	s.mu.Lock()
 	var keys []name
 	for key, e := range s.sets {
 		if which(e) {
+			delete(s.made, key)
+			s.turn[key]++
 			keys = append(keys, key)
 		}
 	}

@@ -53,7 +53,7 @@ func said(err error) string {
 // reconcile makes the Applications of a set as they should be.
 func (s *Sets) reconcile(ctx context.Context, set applicationset.Set) (time.Duration, error) {
 	_, fresh := set.Object.Annotations()[setRefreshAnnotation]
-	params, err := applicationset.Generate(set, s.World(ctx, set, fresh))
+	params, err := s.generate(ctx, set, fresh)
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
@@ -88,6 +88,40 @@ func (s *Sets) reconcile(ctx context.Context, set applicationset.Set) (time.Dura
 	}
 	after, err := w.settle(ctx, fresh)
 	return after, errors.Join(work, err)
+}
+
+// generate asks the generators of a set, where it is their turn.
+func (s *Sets) generate(ctx context.Context, set applicationset.Set, fresh bool) ([]applicationset.Params, error) {
+	key := name{set.Object.Namespace(), set.Object.Name()}
+	now, turn := s.Clock(), applicationset.Requeue(set, max(s.Interval, 0))
+	mark := generated{uid: set.Object.UID(), generation: set.Object.Int(0, "metadata", "generation"), at: now}
+	s.mu.Lock()
+	had, ok := s.made[key]
+	before := s.turn[key]
+	s.mu.Unlock()
+	if ok && !fresh && mark.generation > 0 && had.uid == mark.uid && had.generation == mark.generation && now.Sub(had.at) < turn {
+		return had.params, nil
+	}
+	var err error
+	mark.params, err = applicationset.Generate(set, s.World(ctx, set, fresh))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.made, key)
+	if err == nil && turn > 0 && s.turn[key] == before {
+		s.made[key] = mark
+	}
+	return mark.params, err
+}
+
+// untilTurn is when the generators of a set are to be asked again, zero for never.
+func (s *Sets) untilTurn(set applicationset.Set) time.Duration {
+	turn := applicationset.Requeue(set, max(s.Interval, 0))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if had, ok := s.made[name{set.Object.Namespace(), set.Object.Name()}]; ok && turn > 0 {
+		return max(turn-s.Clock().Sub(had.at), time.Millisecond)
+	}
+	return turn
 }
 
 // several are the words of the last Application that cannot be, and how many more there are.
@@ -205,7 +239,7 @@ func (w *settling) settle(ctx context.Context, fresh bool) (time.Duration, error
 			return 0, err
 		}
 	}
-	after := applicationset.Requeue(w.set, max(w.Interval, 0))
+	after := w.untilTurn(w.set)
 	if w.outcome.Reason == applicationset.ReasonValidation && after == 0 {
 		after = applicationset.AfterError
 	}
@@ -217,7 +251,7 @@ func (w *settling) settle(ctx context.Context, fresh bool) (time.Duration, error
 		if w.moved {
 			after = settle
 		}
-		if w.rolled.Analyse != nil || len(w.rolled.CutOver) > 0 || w.waits() {
+		if slices.ContainsFunc(w.rolled.Statuses, func(a applicationset.ApplicationStatus) bool { return a.Status == applicationset.Pending }) || w.rolled.Analyse != nil || len(w.rolled.CutOver) > 0 || w.waits() {
 			after = sooner(after, poll)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -281,6 +282,40 @@ spec:
 	if !slices.Contains(h.fresh, true) {
 		t.Error("servers were not asked anew")
 	}
+}
+
+// Forges and repositories are asked when it is their turn, not whenever an Application changes.
+func TestGeneratorsAreAskedInTheirTurn(t *testing.T) {
+	h := startSets(t)
+	var asked atomic.Int32
+	h.mu.Lock()
+	h.world.Tree = func(string, string, string) (applicationset.Tree, error) {
+		asked.Add(1)
+		return leaves{"apps/a/x": ""}, nil
+	}
+	h.mu.Unlock()
+	h.set(`
+metadata: {name: dirs}
+spec:
+  goTemplate: true
+  generators: [{git: {repoURL: https://example.org/r, revision: HEAD, directories: [{path: "apps/*"}]}}]
+  template: {metadata: {name: "{{.path.basename}}"}, spec: {project: default, source: {repoURL: r, path: x}, destination: {name: d}}}
+`)
+	h.until("an Application", func() bool { return h.condition("dirs", "ResourcesUpToDate") == upToDate })
+	before := asked.Load()
+	for i := range 5 {
+		h.patch(appKind, "a", "", fmt.Sprintf(`{"spec":{"source":{"path":"meddled-%d"}}}`, i))
+		h.until("it is put right", func() bool { return h.get(appKind, "a").Text("spec", "source", "path") == "x" })
+	}
+	if asked.Load() != before {
+		t.Errorf("asked %d times more", asked.Load()-before)
+	}
+	h.sets.Moved(func(repo string) bool { return repo == "https://example.org/r" })
+	h.until("it is asked when it moved", func() bool { return asked.Load() == before+1 })
+	h.patch(setKind, "dirs", "", `{"spec":{"template":{"spec":{"source":{"path":"y"}}}}}`)
+	h.until("and when the set changes", func() bool {
+		return asked.Load() > before+1 && h.get(appKind, "a").Text("spec", "source", "path") == "y"
+	})
 }
 
 func TestARefusedGenerator(t *testing.T) {
