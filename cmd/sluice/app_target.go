@@ -93,6 +93,7 @@ type placement struct {
 	Context    string `json:"context,omitempty"`
 	Local      string `json:"local,omitempty"` // the kubeconfig of the local target
 	Root       string `json:"root,omitempty"`  // the folder or address that it keeps true
+	Mark       string `json:"mark,omitempty"`  // the installation under which it marks what it holds
 }
 
 // connectHome opens where Applications are: what the flags name, else a running deliver or up here, else the usual cluster.
@@ -215,7 +216,7 @@ func (h *house) inspector(ctx context.Context, o manifest.Object) (*deliver.Cont
 
 // parts are the drivers that compare an Application of this house. Projects and settings are where its controller has them.
 func (h *house) parts(ctx context.Context, app manifest.Object) (*deliveryParts, error) {
-	o := partsOptions{home: h, dir: h.dir, scope: cluster.Scope{Used: true}, settings: h.dir == "", namespace: app.Text("status", "controllerNamespace")}
+	o := partsOptions{home: h, dir: h.dir, scope: cluster.Scope{Used: true}, settings: h.dir == "", namespace: app.Text("status", "controllerNamespace"), installation: h.places.Mark}
 	var err error
 	if o.dir == "" {
 		if o.dir, err = stateHome(); err != nil {

@@ -79,6 +79,7 @@ Exit codes with --once: 0 synced and healthy, 1 failed, 3 not healthy in time.`,
 type delivered struct {
 	repo, path, revision string
 	name                 string
+	origin               string // the repository's name everywhere, where it is a folder of this machine
 	state                string // .sluice/deliver
 }
 
@@ -131,8 +132,10 @@ func (d *delivered) folder(ctx context.Context, given, path string) error {
 		return err
 	}
 	root := abs
+	d.origin = origin(nil, root)
 	if repo, err := git.Open(ctx, abs); err == nil && repo.Dir != "" {
 		root = repo.Root
+		d.origin = origin(repo, root)
 	}
 	rel, err := filepath.Rel(root, filepath.Join(abs, path))
 	if err != nil {
@@ -161,7 +164,7 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 	if err != nil {
 		return err
 	}
-	place.Root = d.repo
+	place.Root, place.Mark = d.repo, d.installation(namespace)
 	home, err := objects.Open(objects.Config{Dir: d.state, Anywhere: true, History: 256})
 	if err != nil {
 		return err
@@ -172,7 +175,8 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 	out := &teller{w: s.err}
 	parts, err := newDeliveryParts(ctx, partsOptions{
 		home: home, here: to, local: ifLocal(f.local, to), dir: d.state, wrap: root.wrap,
-		warn: func(app string, f *fault.Fault) { out.say(app, f.Error()) },
+		installation: place.Mark,
+		warn:         func(app string, f *fault.Fault) { out.say(app, f.Error()) },
 	})
 	if err != nil {
 		return err

@@ -35,7 +35,10 @@ type partsOptions struct {
 	scope     cluster.Scope   // what of here may be looked at
 	work      bool            // repositories of this machine as their files stand, committed or not
 	wrap      func(deliver.Sources) deliver.Sources
-	warn      func(app string, f *fault.Fault)
+
+	// installation marks what is held, where the settings do not say otherwise; "" for none.
+	installation string
+	warn         func(app string, f *fault.Fault)
 }
 
 // deliveryParts are the drivers behind engine/deliver's ports.

@@ -188,6 +188,9 @@ func (c *comparer) pair(k manifest.Key, target, live manifest.Object) Pair {
 		if owner := c.Tracking.Owner(live); owner != "" && !c.Tracking.Holds(live) {
 			p.Shared = qualified(owner)
 			c.warn("SharedResourceWarning", "%s/%s is part of applications %s and %s", k.Kind, k.Name, c.App.QualifiedName(), p.Shared)
+		} else if other := c.Tracking.Foreign(live); other != "" {
+			p.Shared = qualified(other)
+			c.warn("SharedResourceWarning", "%s/%s is part of application %s of the installation %q", k.Kind, k.Name, p.Shared, live.Annotation(AnnotationInstallation))
 		}
 	}
 	if p.Hook {

@@ -50,8 +50,13 @@ func TestTrackingMethods(t *testing.T) {
 			t.Errorf("%+v marks %v and %v", c.tracking, a, r)
 		}
 		for _, o := range []manifest.Object{a, r} {
-			if !c.tracking.Holds(o) {
+			if !c.tracking.Holds(o) || c.tracking.Foreign(o) != "" {
 				t.Errorf("%+v does not know %v", c.tracking, o)
+			}
+			other := c.tracking
+			other.Instance = "two"
+			if foreign := other.Foreign(o); c.tracking.Method != "label" && (other.Owner(o) != "" || foreign != c.tracking.App) {
+				t.Errorf("%+v says that %v is of %q", other, o, foreign)
 			}
 		}
 	}

@@ -34,8 +34,25 @@ func (t Tracking) Owner(o manifest.Object) string {
 	if t.method() == "label" {
 		return o.Text("metadata", "labels", t.label())
 	}
+	if o.Annotation(AnnotationInstallation) != t.Instance {
+		return ""
+	}
+	return marked(o)
+}
+
+// Foreign is the application of another installation whose mark an object carries, "" where it carries none. Marks by label
+// name no installation.
+func (t Tracking) Foreign(o manifest.Object) string {
+	if t.method() == "label" || o.Annotation(AnnotationInstallation) == t.Instance {
+		return ""
+	}
+	return marked(o)
+}
+
+// marked is the application that an object's tracking annotation names, if it is about this object.
+func marked(o manifest.Object) string {
 	app, rest, ok := strings.Cut(o.Annotation(AnnotationTracking), ":")
-	if !ok || o.Annotation(AnnotationInstallation) != t.Instance {
+	if !ok {
 		return ""
 	}
 	kind, object, ok := strings.Cut(rest, ":")
