@@ -44,8 +44,8 @@ func (s *State) start(p place) *feed {
 		entries: map[named]*entry{}, marked: map[string]map[*entry]bool{}, owned: map[string]map[*entry]bool{},
 	}
 	s.feeds[p] = f
-	if stop := s.scouts.out[p]; stop != nil { // the watch sees all that a scout does
-		stop()
+	if l := s.scouts.out[p]; l != nil { // the watch sees all that a scout does
+		l.stop()
 		delete(s.scouts.out, p)
 	}
 	s.loops.Go(func() {

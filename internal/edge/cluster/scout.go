@@ -28,11 +28,22 @@ type scouting interface {
 // scouts are the looks at kinds that no application uses: an object there may still carry an application's mark, because
 // somebody copied it, or because the application's own record of what it holds is lost. The state's lock guards them.
 type scouts struct {
-	out   map[place]context.CancelFunc
+	out   map[place]*look
 	dead  map[place]bool                    // may not be looked at
 	seen  map[string]map[manifest.Kind]bool // the kinds in which a mark was seen, by mark
 	slots chan struct{}
 }
+
+// look is one scout. looked is closed when all that is there was told, or it is over.
+type look struct {
+	stop   context.CancelFunc
+	sent   time.Time
+	looked chan struct{}
+}
+
+// firstLooks is how long after a scout was sent a comparison still waits for it to see what is there. A kind that cannot be listed in
+// that time, because the server of its API does not answer, is left out until it can.
+const firstLooks = 10 * time.Second
 
 // passed are kinds that change all the time, or that nobody renders: those that Argo CD excludes unless told otherwise
 // (documentation page "Declarative Setup, Resource Exclusion").
@@ -68,7 +79,7 @@ func (s *State) scout() {
 		return
 	}
 	if s.scouts.slots == nil {
-		s.scouts = scouts{out: map[place]context.CancelFunc{}, dead: map[place]bool{}, seen: map[string]map[manifest.Kind]bool{}, slots: make(chan struct{}, 4)}
+		s.scouts = scouts{out: map[place]*look{}, dead: map[place]bool{}, seen: map[string]map[manifest.Kind]bool{}, slots: make(chan struct{}, 4)}
 	}
 	for k, d := range s.served {
 		if k.Version != "" || !scouted(d) { // without a version it is the preferred one
@@ -80,16 +91,18 @@ func (s *State) scout() {
 				continue
 			}
 			ctx, stop := context.WithCancel(s.ctx)
-			s.scouts.out[p] = stop
-			s.loops.Go(func() { s.send(ctx, api, p) })
+			l := &look{stop: stop, sent: time.Now(), looked: make(chan struct{})}
+			s.scouts.out[p] = l
+			s.loops.Go(func() { s.send(ctx, api, p, l) })
 		}
 	}
 }
 
 // send follows one kind until ctx ends or it is gone or forbidden.
-func (s *State) send(ctx context.Context, api scouting, p place) {
+func (s *State) send(ctx context.Context, api scouting, p place, l *look) {
 	select {
 	case <-ctx.Done():
+		close(l.looked)
 		return
 	case s.scouts.slots <- struct{}{}: // few first looks at once
 	}
@@ -98,6 +111,7 @@ func (s *State) send(ctx context.Context, api scouting, p place) {
 		if first {
 			first = false
 			<-s.scouts.slots
+			close(l.looked)
 		}
 	}
 	err := api.Scout(ctx, p.kind, p.namespace, func(o manifest.Object) {
@@ -136,23 +150,55 @@ func (s *State) sight(ctx context.Context, p place, o manifest.Object) {
 	}
 }
 
-// sighted are kinds with those in which an application's mark was seen.
+// sighted are kinds with those in which an application's mark was seen, by a scout or by a watch that others need.
 func (s *State) sighted(mark string, kinds []manifest.Kind) []manifest.Kind {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := slices.Clone(kinds)
-	for k := range s.scouts.seen[mark] {
+	add := func(k manifest.Kind) {
 		if !slices.ContainsFunc(out, func(o manifest.Kind) bool { return o.Group == k.Group && o.Kind == k.Kind }) {
 			out = append(out, k)
+		}
+	}
+	for k := range s.scouts.seen[mark] {
+		add(k)
+	}
+	if s.scope.Used {
+		return out
+	}
+	for p, f := range s.feeds {
+		if len(f.marked[mark]) > 0 {
+			add(p.kind)
 		}
 	}
 	return out
 }
 
+// lookedAll waits, not for ever, until all scouts have seen what is there.
+func (s *State) lookedAll(ctx context.Context) error {
+	s.mu.Lock()
+	var wait []*look
+	for _, l := range s.scouts.out {
+		wait = append(wait, l)
+	}
+	s.mu.Unlock()
+	for _, l := range wait {
+		select {
+		case <-l.looked:
+		case <-time.After(time.Until(l.sent.Add(firstLooks))):
+		case <-s.ctx.Done():
+			return errClosed
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
 // recall ends all scouts, so that new ones look with other eyes; the lock is held.
 func (s *State) recall() {
-	for p, stop := range s.scouts.out {
-		stop()
+	for p, l := range s.scouts.out {
+		l.stop()
 		delete(s.scouts.out, p)
 	}
 }

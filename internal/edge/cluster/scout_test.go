@@ -65,10 +65,22 @@ func TestScouts(t *testing.T) {
 	key := func(name string) manifest.Key {
 		return manifest.Key{Kind: limits.Kind, Namespace: k.Namespace, Name: name}
 	}
-	holds("what was there before is found", func() bool { return ask(s)[key("before")] != nil })
+	if ask(s)[key("before")] == nil {
+		t.Error("what was there before is not found at once")
+	}
 	holds("it was told", func() bool { mu.Lock(); defer mu.Unlock(); return told > 0 })
 	marked("LimitRange", "after")
 	holds("what came after is found", func() bool { return ask(s)[key("after")] != nil })
+
+	// A kind that others watch already is found in their watch.
+	other := application.Tracking{Method: "annotation", App: "other-" + k.Namespace}
+	if _, err := s.Live(t.Context(), other, nil, []manifest.Kind{limits}, []string{k.Namespace}); err != nil {
+		t.Fatal(err)
+	}
+	app += "-late"
+	tracking.App = app
+	marked("LimitRange", "watched")
+	holds("what others watch is found", func() bool { return ask(s)[key("watched")] != nil })
 
 	once := cluster.NewState(c, cluster.Scope{Used: true})
 	defer once.Close()

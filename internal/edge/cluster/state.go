@@ -63,14 +63,15 @@ func (s *State) Close() {
 	s.loops.Wait()
 }
 
-// Live is what the application tracks or wants, in the versions of kinds, and what those own. It waits until each kind has
-// been read once. A kind that the cluster does not serve holds nothing; one that may not be read is a refusal. The objects
+// Live is what the application tracks or wants, in the versions of kinds and in those where its mark was seen, and what those
+// own. It waits until each kind has been read once. A kind that the cluster does not serve holds nothing; one that may not be read is a refusal. The objects
 // are the caller's own.
 func (s *State) Live(ctx context.Context, tracking application.Tracking, wanted []manifest.Key, kinds []manifest.Kind, namespaces []string) (application.Live, error) {
 	s.adopt(tracking, wanted)
 	own := mark(tracking)
 	for {
-		feeds, err := s.follow(ctx, tracking.App, s.sighted(own, kinds), namespaces)
+		known := s.sighted(own, kinds)
+		feeds, err := s.follow(ctx, tracking.App, known, namespaces)
 		if err != nil {
 			return application.Live{}, err
 		}
@@ -78,7 +79,10 @@ func (s *State) Live(ctx context.Context, tracking application.Tracking, wanted 
 		if err != nil {
 			return application.Live{}, err
 		}
-		if again {
+		if err := s.lookedAll(ctx); err != nil {
+			return application.Live{}, err
+		}
+		if again || len(s.sighted(own, kinds)) > len(known) {
 			continue
 		}
 		return s.collect(ctx, tracking, wanted, feeds)
