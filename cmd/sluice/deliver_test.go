@@ -246,6 +246,19 @@ func TestDeliverHonoursApplicationsInTheFolder(t *testing.T) {
 	if !strings.HasPrefix(o.Annotation("argocd.argoproj.io/tracking-id"), "shop:") {
 		t.Errorf("it belongs to %q", o.Annotation("argocd.argoproj.io/tracking-id"))
 	}
+	// An Application that is deleted by hand comes back.
+	said := d.keep("deploy", "-n", d.kube.Namespace, "--self-heal")
+	defer func() {
+		if t.Failed() {
+			t.Log(said.String())
+		}
+	}()
+	d.until("it answers", func() bool { code, _ := d.sluice("app", "wait", "shop", "--timeout", "5s"); return code == exitOK })
+	d.want(exitOK, "app", "delete", "shop", "--cascade=false", "--wait=false")
+	d.until("it is there again", func() bool {
+		return strings.Contains(said.String(), "Application shop was deleted; it is put right")
+	})
+	d.want(exitOK, "app", "wait", "shop", "--timeout", "30s")
 }
 
 func TestDeliverMovesRolloutsOn(t *testing.T) {

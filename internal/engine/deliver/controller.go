@@ -77,6 +77,7 @@ type Controller struct {
 	projects map[string]manifest.Object
 	watched  map[State]bool
 	catalogs map[Cluster]*catalog
+	children map[string]uint64 // what was last seen of Applications that others hold
 
 	followers sync.WaitGroup
 }
@@ -154,6 +155,7 @@ func (c *Controller) Prepare() {
 	c.projects = map[string]manifest.Object{}
 	c.watched = map[State]bool{}
 	c.catalogs = map[Cluster]*catalog{}
+	c.children = map[string]uint64{}
 	c.queue.Failed = func(key name, err error, _ int, _ time.Duration) {
 		if c.Failed != nil {
 			c.Failed(key.namespace, key.name, err)
@@ -203,6 +205,9 @@ func (c *Controller) applicationChanged(ch manifest.Change) {
 		return
 	}
 	if ch.Type == manifest.Deleted {
+		if parent := c.tracking(application.Application{}).Owner(o); parent != "" {
+			defer c.ask(c.named(parent), recent, 0)
+		}
 		c.mu.Lock()
 		if e := c.apps[key]; e != nil {
 			if e.cancel != nil {
@@ -344,14 +349,17 @@ func (c *Controller) follow(ctx context.Context, s State) {
 	}
 	c.watched[s] = true
 	c.followers.Go(func() {
-		_ = s.Changed(ctx, func(app string, _ manifest.Object) { c.liveChanged(app) })
+		_ = s.Changed(ctx, c.liveChanged)
 	})
 }
 
 // settle is how long live changes are gathered before they are looked at.
 const settle = 100 * time.Millisecond
 
-func (c *Controller) liveChanged(instance string) {
+func (c *Controller) liveChanged(instance string, o manifest.Object) {
+	if !c.news(instance, o) {
+		return
+	}
 	key := c.named(instance)
 	c.mu.Lock()
 	e := c.apps[key]
@@ -362,6 +370,32 @@ func (c *Controller) liveChanged(instance string) {
 	if e != nil {
 		c.queue.AddAfter(key, settle)
 	}
+}
+
+// news reports whether a change of an object can make another comparison of its application. Of an Application that
+// another holds, a new time of its own comparison cannot (documentation page "Reconcile Optimization"): with many of them,
+// each comparison of one would else be followed by one of all.
+func (c *Controller) news(instance string, o manifest.Object) bool {
+	if k := o.Kind(); k.Group != applicationKind.Group || k.Kind != applicationKind.Kind {
+		return true
+	}
+	child := name{o.Namespace(), o.Name()}
+	o = manifest.Object{
+		"spec": o["spec"], "labels": o.Sub("metadata", "labels"), "annotations": o.Sub("metadata", "annotations"),
+		"deleting": o.Deleting(), "uid": o.UID(), "sync": o.Text("status", "sync", "status"), "health": o.Text("status", "health", "status"), "key": o.Key().String(),
+	}
+	sum := fingerprint(o)
+	at := instance + " " + o.Text("key")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.apps[child]; e == nil || e.object.UID() != o.Text("uid") {
+		return true // it is not ours, or it is new or gone
+	}
+	if old, seen := c.children[at]; seen && old == sum {
+		return false
+	}
+	c.children[at] = sum
+	return true
 }
 
 // interval is the wait until the next comparison by the clock; zero for never.
