@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-delivery/sluice/internal/engine/deliver"
 	"github.com/sluice-delivery/sluice/internal/flow/application"
+	appdiff "github.com/sluice-delivery/sluice/internal/flow/application/diff"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
@@ -243,17 +244,10 @@ func writeManifests(w io.Writer, list []manifest.Object, how string) error {
 
 // secretless is an object without the data of a Secret, and without the copy of them that client-side apply keeps.
 func secretless(o manifest.Object) manifest.Object {
-	o = o.Copy()
-	if k := o.Kind(); k.Group != "" || k.Kind != "Secret" {
-		return o
+	if o = appdiff.Masked(o, nil); o != nil {
+		o = o.Copy()
+		o.Drop("metadata", "annotations", application.AnnotationLastApplied)
 	}
-	for _, field := range []string{"data", "stringData"} {
-		m := o.Sub(field)
-		for k := range m {
-			m[k] = "++++++++"
-		}
-	}
-	o.Drop("metadata", "annotations", application.AnnotationLastApplied)
 	return o
 }
 

@@ -120,6 +120,11 @@ func (in Input) withoutWebhooks(list []Difference) []Difference {
 	if !known {
 		return list
 	}
+	if isSecret(in.Target) { // what is applied as stringData is kept as data, which the server counts as its own change
+		for k := range in.Target.Sub("stringData") {
+			ours[pointer([]string{"data", k})] = true
+		}
+	}
 	for i, d := range list {
 		if d.Ignored != "" {
 			continue
