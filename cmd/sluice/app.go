@@ -60,7 +60,7 @@ func (f *format) check() error {
 	}
 	err := fault.New(codeUsage, "-o %s is no format", f.of)
 	if near := fault.Nearest(f.of, f.allowed); near != "" {
-		return err.WithHint("did you mean %q?", near)
+		return err.WithHint("did you mean %q? The formats are %s", near, strings.Join(f.allowed, ", "))
 	}
 	return err.WithHint("the formats are %s", strings.Join(f.allowed, ", "))
 }

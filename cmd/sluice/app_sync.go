@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -177,7 +178,42 @@ func (s *streams) syncApp(ctx context.Context, w *target, called string, op appl
 	if f.async {
 		return nil
 	}
-	return s.follow(ctx, home, o, f.timeout)
+	if err := s.follow(ctx, home, o, f.timeout); err != nil {
+		return err
+	}
+	return matched(ctx, home, o, sync.Resources)
+}
+
+// matched refuses a selection of which the application, as it was synced, has nothing.
+func matched(ctx context.Context, home deliver.Cluster, o manifest.Object, chosen []application.Chosen) error {
+	if len(chosen) == 0 {
+		return nil
+	}
+	o, err := home.Get(ctx, applicationKind, o.Namespace(), o.Name())
+	if err != nil {
+		return err
+	}
+	app, err := decodeApp(o)
+	if err != nil {
+		return err
+	}
+	var keys []manifest.Key
+	for _, r := range app.Status.Resources {
+		keys = append(keys, manifest.Key{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+	}
+	if op := app.Status.OperationState; op != nil && op.SyncResult != nil {
+		for _, r := range op.SyncResult.Resources {
+			keys = append(keys, manifest.Key{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+		}
+	}
+	for _, c := range chosen {
+		one := []application.Chosen{c}
+		if !c.Exclude && !slices.ContainsFunc(keys, func(k manifest.Key) bool { return application.Selected(one, k) }) {
+			return fault.New(codeUsage, "--resource %s:%s:%s: %s has no such resource", c.Group, c.Kind, c.Name, o.Name()).
+				WithHint("`sluice app resources %s` lists what it has", o.Name())
+		}
+	}
+	return nil
 }
 
 // askOperation puts an operation into an Application, refused where one is going on.

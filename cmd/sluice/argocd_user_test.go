@@ -99,7 +99,7 @@ func userScenarios() []scenario {
 			s.expect(inSync)
 			s.eventually("the events are there", func() bool {
 				_, data := s.w.kube.Do(s.T, "GET", "/api/v1/namespaces/"+s.w.kube.Namespace+"/events?fieldSelector=involvedObject.name="+s.app, "", nil)
-				text := string(data)
+				text := strings.ReplaceAll(string(data), `\u003e`, ">")
 				return strings.Contains(text, `"OperationStarted"`) && strings.Contains(text, `"OperationCompleted"`) && strings.Contains(text, "Updated sync status: OutOfSync -> Synced")
 			})
 		}},

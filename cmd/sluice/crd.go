@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -144,14 +146,18 @@ func installDefinitions(ctx context.Context, c deliver.Cluster, w io.Writer, dry
 	return nil
 }
 
-// established waits until a definition is served, at most half a minute.
+// established waits until a definition is served, at most half a minute: the cluster lists a kind some time after it has
+// taken its definition.
 func established(ctx context.Context, c deliver.Cluster, one string) error {
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
+	plural, group, _ := strings.Cut(one, ".")
 	for {
-		o, err := c.Get(ctx, definitionKind, "", one)
-		if err == nil && hasCondition(o, "Established") {
-			return nil
+		if o, err := c.Get(ctx, definitionKind, "", one); err == nil && hasCondition(o, "Established") {
+			kinds, err := c.Kinds(ctx)
+			if err == nil && slices.ContainsFunc(kinds, func(d manifest.Discovered) bool { return d.Kind.Group == group && d.Plural == plural }) {
+				return nil
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ const minute = time.Minute
 type outcome struct {
 	exit     int
 	out, err string
-	rss      int64         // the largest resident set of the command or of one of its children, in bytes
+	rss      int64         // the largest resident set of the command or of one of its children, in bytes, beyond the program's own
 	cpu      time.Duration // what the command and its children have computed, however long that took
 }
 
@@ -124,12 +125,32 @@ func launch(t *testing.T, dir string, a assault) outcome {
 	if _, err := fmt.Sscan(string(text), &o.rss, &o.cpu); err != nil {
 		t.Fatal(err)
 	}
+	o.rss -= programSize()
 	return o
 }
 
+// programSize is the resident set, in bytes, of a command that does nothing: mostly pages of the program's file, which all
+// processes share.
+var programSize = sync.OnceValue(func() int64 {
+	file, err := os.CreateTemp("", "program-size")
+	if err != nil {
+		panic(err)
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	if out, err := exec.Command("measured", file.Name(), "sluice", "--help").CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("sluice --help: %v\n%s", err, out))
+	}
+	var size int64
+	if _, err := fmt.Fscan(file, &size); err != nil {
+		panic(err)
+	}
+	return size
+})
+
 // measured is a command of the tests: measured FILE PROGRAM ARG... runs the program and writes the size of its largest
-// resident set in bytes and the time that it computed in nanoseconds into the file. It stands between the test and the program because a process takes over the peak of the
-// one that started it.
+// resident set in bytes and the time that it computed in nanoseconds into the file. It stands between the test and the
+// program because a process takes over the peak of the one that started it.
 func measured() {
 	cmd := exec.Command(os.Args[2], os.Args[3:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
