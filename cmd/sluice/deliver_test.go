@@ -77,7 +77,7 @@ func (d *delivering) commit() {
 // sluice runs a command and returns its exit code and what it said.
 func (d *delivering) sluice(words ...string) (int, string) {
 	d.t.Helper()
-	var out bytes.Buffer
+	var out safeBuffer // both streams are written at once
 	code := Main(d.t.Context(), words, strings.NewReader(""), &out, &out)
 	return code, out.String()
 }

@@ -92,6 +92,9 @@ func (c *Controller) undo(ctx context.Context, e *entry, o manifest.Object, at *
 	}
 	f := c.compare(ctx, e, at, q)
 	if f.lost != nil {
+		if ctx.Err() != nil {
+			return false, 0, context.Cause(ctx)
+		}
 		return false, poll, c.deletionFailed(ctx, o, app, f.lost.Error())
 	}
 	live := f.live
@@ -110,7 +113,7 @@ func (c *Controller) undo(ctx context.Context, e *entry, o manifest.Object, at *
 		}
 	}
 	if len(d.Actions) > 0 {
-		e.undone = c.act(ctx, e, at, d.Actions)
+		e.undone = c.act(ctx, e, at, d.Actions, false)
 		e.wrote(e.undone, c.Clock())
 		if failed := slices.IndexFunc(e.undone, func(a application.Answer) bool { return a.Err != nil }); failed < 0 && len(d.Drop) == 0 {
 			return false, sooner(d.After, poll), nil

@@ -89,6 +89,9 @@ func (c *Controller) step(ctx context.Context, e *entry, o manifest.Object, app 
 	}
 	terminated := state.Phase == application.Terminating
 	decision, acted := c.advance(ctx, e, app, state)
+	if !acted && ctx.Err() != nil { // what failed because the controller stops is no end of the operation
+		return o, false, 0, context.Cause(ctx)
+	}
 	if decision.State.Phase.Completed() {
 		next := application.Conclude(decision.State, terminated, c.now())
 		if terminated && c.timedOut(state) {
@@ -154,7 +157,7 @@ func (c *Controller) advance(ctx context.Context, e *entry, app application.Appl
 		return d, false
 	}
 	c.before(at, f, d.Actions)
-	e.running.answered = c.act(ctx, e, at, d.Actions)
+	e.running.answered = c.act(ctx, e, at, d.Actions, state.Phase == application.Terminating)
 	e.wrote(e.running.answered, c.Clock())
 	return d, true
 }
@@ -198,13 +201,17 @@ func (c *Controller) world(ctx context.Context, e *entry, at *place, state appli
 	return f, state, nil
 }
 
-// act carries actions out. What is at work when the controller is told to stop gets its time; a termination ends it at once.
-func (c *Controller) act(ctx context.Context, e *entry, at *place, actions []application.SyncAction) []application.Answer {
+// act carries actions out. What is at work when the controller is told to stop gets its time; a termination ends it at once,
+// but for what the termination itself does (last).
+func (c *Controller) act(ctx context.Context, e *entry, at *place, actions []application.SyncAction, last bool) []application.Answer {
 	work, stop := context.WithTimeout(context.WithoutCancel(ctx), stepMost)
 	defer stop()
 	defer context.AfterFunc(ctx, func() {
 		time.AfterFunc(grace, stop)
 	})()
+	if last {
+		return carry(work, at, actions)
+	}
 	c.mu.Lock()
 	e.cancel = stop
 	c.mu.Unlock()

@@ -94,6 +94,9 @@ func (c *Controller) refresh(ctx context.Context, e *entry, o manifest.Object, l
 		return c.keep(ctx, o, unfit(app.Status, []application.Condition{{Type: invalidSpec, Message: "the specification cannot be read: " + err.Error()}}, c.now()))
 	}
 	at, bad := c.find(ctx, app)
+	if bad != nil && ctx.Err() != nil {
+		return o, 0, context.Cause(ctx)
+	}
 	if bad != nil {
 		return c.keep(ctx, o, unfit(app.Status, bad, c.now()))
 	}

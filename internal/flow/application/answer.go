@@ -101,7 +101,15 @@ func (n *syncer) readRemove(act Remove, a Answer) {
 	switch act.Why {
 	case "terminate":
 		n.ended = true
-		n.broken = n.broken || !gone
+		if gone {
+			return
+		}
+		n.broken = true
+		for _, t := range n.tasks {
+			if t.hook && t.key == act.Key && t.result != nil {
+				n.set(t, t.result.Status, Failed, "failed to delete: "+n.refusal(t, a.Err))
+			}
+		}
 	case "prune":
 		t := n.find(act.Key, Sync)
 		if t == nil {
