@@ -237,7 +237,7 @@ func (h *house) parts(ctx context.Context, app manifest.Object) (*deliveryParts,
 		return nil, err
 	}
 	if h.dir != "" && o.here != h.Cluster {
-		o.here = overlaid(h.Cluster, o.here)
+		o.here = besideCluster(h.Cluster, o.here)
 		o.local = ifLocal(h.places.Local != "", o.here)
 	}
 	return newDeliveryParts(ctx, o)

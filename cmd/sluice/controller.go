@@ -113,9 +113,12 @@ func runController(ctx context.Context, s *streams, o controllerOptions) error {
 	if err != nil {
 		return err
 	}
-	version, err := c.Version(ctx)
-	if err != nil {
-		return cluster.Fault(c.Server, err)
+	version := ""
+	if err := persist(ctx, log, func() (err error) {
+		version, err = c.Version(ctx)
+		return cluster.Fault(c.Server, err) // one that is not there at all is told at once
+	}); err != nil {
+		return err
 	}
 	log.Info("reconciling", "cluster", c.Server, "version", version, "namespace", o.namespace)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -123,8 +126,9 @@ func runController(ctx context.Context, s *streams, o controllerOptions) error {
 	var group sync.WaitGroup
 	for _, h := range halves {
 		group.Go(func() {
-			if err := h.under(ctx, c, o, log.With("half", h.name)); err != nil && ctx.Err() == nil {
-				cancel(err)
+			log := log.With("half", h.name)
+			if err := persist(ctx, log, func() error { return h.under(ctx, c, o, log) }); err != nil && ctx.Err() == nil {
+				cancel(cluster.Fault(c.Server, err))
 			}
 		})
 	}
@@ -133,6 +137,26 @@ func runController(ctx context.Context, s *streams, o controllerOptions) error {
 		return err
 	}
 	return nil // it was asked to end
+}
+
+// persist does something until it ends in another way than by an error of the cluster that passes.
+func persist(ctx context.Context, log *slog.Logger, do func() error) error {
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		began := time.Now()
+		err := do()
+		if ctx.Err() != nil || !manifest.Passing(err) {
+			return err
+		}
+		if time.Since(began) > time.Minute {
+			wait = time.Second
+		}
+		log.Warn("it begins again: the cluster does not do what is asked", "error", err, "after", wait)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
 }
 
 // under runs a half, while it holds the lease where that is asked for.
@@ -190,7 +214,7 @@ func runRollouts(ctx context.Context, c *cluster.Cluster, o controllerOptions, l
 	named := c.Named("rollouts-controller")
 	kinds, err := named.Kinds(ctx)
 	if err != nil {
-		return cluster.Fault(c.Server, err)
+		return err
 	}
 	if !slices.ContainsFunc(kinds, func(d manifest.Discovered) bool { return d.Kind == advance.Rollouts }) {
 		return fault.New(advance.CodeKind, "the cluster %s does not define Rollout (argoproj.io/v1alpha1)", c.Server).

@@ -17,7 +17,7 @@ func runApplications(ctx context.Context, c *cluster.Cluster, o controllerOption
 	named := c.Named("argocd-controller")
 	kinds, err := named.Kinds(ctx)
 	if err != nil {
-		return cluster.Fault(c.Server, err)
+		return err
 	}
 	if !slices.ContainsFunc(kinds, func(d manifest.Discovered) bool { return d.Kind == applicationKind }) {
 		if o.only == "" {

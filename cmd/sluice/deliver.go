@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sluice-delivery/sluice/internal/edge/cluster"
-	"github.com/sluice-delivery/sluice/internal/edge/git"
 	"github.com/sluice-delivery/sluice/internal/edge/objects"
 	"github.com/sluice-delivery/sluice/internal/engine/advance"
 	"github.com/sluice-delivery/sluice/internal/engine/deliver"
@@ -75,80 +73,6 @@ Exit codes with --once: 0 synced and healthy, 1 failed, 3 not healthy in time.`,
 	return cmd
 }
 
-// delivered is the repository that a delivery follows.
-type delivered struct {
-	repo, path, revision string
-	name                 string
-	origin               string // the repository's name everywhere, where it is a folder of this machine
-	state                string // .sluice/deliver
-}
-
-var notName = regexp.MustCompile(`[^a-z0-9-]+`)
-
-// follow finds the repository of an argument: a folder of this machine or an address.
-func (f *deliverFlags) follow(ctx context.Context, given string) (delivered, error) {
-	d := delivered{revision: f.revision, path: f.path, name: f.name}
-	info, err := os.Stat(given)
-	switch {
-	case err == nil && !info.IsDir():
-		return d, fault.New(codeDeliver, "%s is a file", given).WithHint("give the folder that it is in")
-	case err == nil:
-		if err := d.folder(ctx, given, f.path); err != nil {
-			return d, err
-		}
-	case strings.Contains(given, "://") || strings.Contains(given, "@") && strings.Contains(given, ":"):
-		d.repo, d.path = given, orText(f.path, ".")
-		root, err := os.Getwd()
-		if err != nil {
-			return d, err
-		}
-		if d.state, err = openState(root); err != nil {
-			return d, err
-		}
-		if d.name == "" {
-			d.name = filepath.Base(strings.TrimSuffix(strings.TrimSuffix(given, "/"), ".git"))
-			if d.path != "." {
-				d.name = filepath.Base(d.path)
-			}
-		}
-	default:
-		return d, fault.New(codeDeliver, "there is no folder %s", given).WithHint("give a folder, or the address of a git repository: https://host/path")
-	}
-	d.name = strings.Trim(notName.ReplaceAllString(strings.ToLower(d.name), "-"), "-")
-	if d.name == "" {
-		return d, fault.New(codeUsage, "the application has no name").WithHint("give it one with --name")
-	}
-	d.state = filepath.Join(d.state, "deliver")
-	return d, nil
-}
-
-// folder is a folder of this machine: its repository where it is in one.
-func (d *delivered) folder(ctx context.Context, given, path string) error {
-	abs, err := filepath.Abs(given)
-	if err != nil {
-		return err
-	}
-	if abs, err = filepath.EvalSymlinks(abs); err != nil {
-		return err
-	}
-	root := abs
-	d.origin = origin(nil, root)
-	if repo, err := git.Open(ctx, abs); err == nil && repo.Dir != "" {
-		root = repo.Root
-		d.origin = origin(repo, root)
-	}
-	rel, err := filepath.Rel(root, filepath.Join(abs, path))
-	if err != nil {
-		return err
-	}
-	d.repo, d.path = root, filepath.ToSlash(rel)
-	if d.name == "" {
-		d.name = filepath.Base(filepath.Join(abs, path))
-	}
-	d.state, err = openState(root)
-	return err
-}
-
 // deliver delivers until ctx ends, or once.
 func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) error {
 	d, err := f.follow(ctx, given)
@@ -164,13 +88,16 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 	if err != nil {
 		return err
 	}
+	if d.options, err = syncOptions(ctx, here); err != nil {
+		return err
+	}
 	place.Root, place.Mark = d.repo, d.installation(namespace)
 	home, err := objects.Open(objects.Config{Dir: d.state, Anywhere: true, History: 256})
 	if err != nil {
 		return err
 	}
 	defer home.Close()
-	to := overlaid(home, here)
+	to := besideCluster(home, here)
 	root := &rooted{repo: d.repo, path: d.path, name: d.name, namespace: namespace}
 	out := &teller{w: s.err}
 	parts, err := newDeliveryParts(ctx, partsOptions{
@@ -204,7 +131,7 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 			<-ctx.Done()
 			return context.Cause(ctx)
 		}
-		return s.onceDone(ctx, home, implied, f)
+		return s.onceDone(ctx, home, implied, f, d.options)
 	})
 }
 
@@ -296,6 +223,16 @@ func (f *deliverFlags) destination(ctx context.Context) (*cluster.Cluster, place
 	return c, p, orText(f.space, c.Namespace), nil
 }
 
+// syncOptions are those of a delivery: its namespace is made, unless who delivers may not even see namespaces. Then it is
+// there, or what goes into it is refused.
+func syncOptions(ctx context.Context, here deliver.Cluster) ([]string, error) {
+	_, err := here.List(ctx, manifest.Kind{Version: "v1", Kind: "Namespace"}, "", "")
+	if manifest.Is(err, manifest.ReasonForbidden) {
+		return nil, nil
+	}
+	return []string{"CreateNamespace=true"}, err
+}
+
 // lock keeps a second delivery out of the state folder.
 func (d *delivered) lock() (func(), error) {
 	if err := os.MkdirAll(d.state, 0o700); err != nil {
@@ -346,7 +283,7 @@ func (d *delivered) imply(ctx context.Context, home deliver.Cluster, f deliverFl
 	spec := application.Spec{
 		Project: "default", Source: &application.Source{RepoURL: d.repo, Path: d.path, TargetRevision: d.revision},
 		Destination: application.Destination{Name: inClusterName, Namespace: namespace},
-		SyncPolicy:  &application.SyncPolicy{SyncOptions: []string{"CreateNamespace=true"}},
+		SyncPolicy:  &application.SyncPolicy{SyncOptions: d.options},
 	}
 	if f.local {
 		spec.Destination.Name = localName
@@ -378,7 +315,7 @@ func (d *delivered) imply(ctx context.Context, home deliver.Cluster, f deliverFl
 }
 
 // onceDone syncs the folder's Application, waits for all of them and says how they ended.
-func (s *streams) onceDone(ctx context.Context, home deliver.Cluster, o manifest.Object, f deliverFlags) error {
+func (s *streams) onceDone(ctx context.Context, home deliver.Cluster, o manifest.Object, f deliverFlags, options []string) error {
 	end := time.Now().Add(f.timeout)
 	// What an earlier call left unfinished goes first.
 	o, err := poll(ctx, home, o, f.timeout, func(a application.Application) bool { return a.Operation == nil })
@@ -386,7 +323,7 @@ func (s *streams) onceDone(ctx context.Context, home deliver.Cluster, o manifest
 		return err
 	}
 	op := application.Operation{
-		Sync:        &application.SyncOperation{Prune: f.prune, SyncOptions: []string{"CreateNamespace=true"}},
+		Sync:        &application.SyncOperation{Prune: f.prune, SyncOptions: options},
 		InitiatedBy: application.Initiator{Username: user()},
 	}
 	if o, err = askOperation(ctx, home, o, op); err != nil {

@@ -12,6 +12,12 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
 
+// besideCluster is a cluster beside which a delivery keeps its own objects: Applications, their projects and sets always, the
+// other kinds of argoproj.io where the cluster does not define them.
+func besideCluster(home, away cluster.API) *cluster.Overlaid {
+	return cluster.Overlay(home, away, "Application", "ApplicationSet", "AppProject")
+}
+
 // deliverRollouts moves the Rollouts, AnalysisRuns and Experiments on that a delivery keeps beside a cluster that does not
 // define them. It begins with the first that is there, since it watches ReplicaSets and pods of the whole cluster.
 func deliverRollouts(ctx context.Context, home, api cluster.API, log *slog.Logger) error {

@@ -165,15 +165,6 @@ func (g *ground) stormWorld(maps int) (dir string) {
 	return dir
 }
 
-// anew asks for a comparison with what the repository holds now, and does not wait for it.
-func (g *ground) anew() {
-	g.Helper()
-	path := g.Path(g.T, applicationKind, g.Namespace) + "/" + g.Namespace
-	if code, data := g.Do(g.T, http.MethodPatch, path, manifest.MergePatch, []byte(`{"metadata":{"annotations":{"argocd.argoproj.io/refresh":"normal"}}}`)); code != http.StatusOK {
-		g.Fatalf("refresh: %d %s", code, data)
-	}
-}
-
 func (g *ground) web() manifest.Object { return g.Object(g.T, applicationKind, g.Namespace) }
 
 // atRest reports whether all maps have the version and the Application says that all is well.
@@ -221,7 +212,6 @@ func TestHostileControllerStorm(t *testing.T) {
 	c.end(syscall.SIGKILL)
 	w.storms.Store(false) // what does not find the cluster when it begins, ends
 	c = g.background(dir, nil, args...)
-	g.anew()
 	g.Wait(t, "it works again", begun)
 	w.storms.Store(true)
 	put(t, stormy(maps, "2"), dir, "app/all.yaml")
@@ -233,7 +223,6 @@ func TestHostileControllerStorm(t *testing.T) {
 	default:
 	}
 	w.storms.Store(false)
-	g.anew()
 	g.within("all is at the second version after the storm", minute, func() bool { return g.atRest(maps, "2") })
 	w.mu.Lock()
 	t.Logf("faults: %v", w.given)
@@ -254,7 +243,6 @@ func TestHostileControllerStorm(t *testing.T) {
 	w.denied.Store("/configmaps")
 	put(t, stormy(maps, "3"), dir, "app/all.yaml")
 	gitIn(t, dir, "commit", "-q", "-a", "-m", "3")
-	g.anew()
 	g.Wait(t, "the refusal is told", func() bool { return strings.Contains(string(g.web().JSON()), "the storm") })
 	w.denied.Store("")
 	g.within("all is at the third version after the rights are back", minute, func() bool { return g.atRest(maps, "3") })
@@ -303,7 +291,6 @@ func TestHostileControllerKills(t *testing.T) {
 				}
 			}
 		}
-		g.anew()
 		for try := range 5 {
 			c = g.background(dir, nil, args...)
 			for range 5 * (try + 2) {

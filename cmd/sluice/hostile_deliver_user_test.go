@@ -1,6 +1,7 @@
 package main
 
 import (
+	crand "crypto/rand"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -21,12 +22,13 @@ import (
 // stranger gives a kubeconfig of a service account with these rules of a Role in the test's namespace.
 func (g *ground) stranger(rules string) string {
 	g.Helper()
-	g.Apply(g.T, `{apiVersion: v1, kind: ServiceAccount, metadata: {name: stranger}}
+	name := "stranger-" + strings.ToLower(crand.Text()[:8])
+	g.Apply(g.T, strings.NewReplacer("NAME", name, "RULES", rules, "SPACE", g.Namespace).Replace(`{apiVersion: v1, kind: ServiceAccount, metadata: {name: NAME}}
 ---
-{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: stranger}, rules: `+rules+`}
+{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: NAME}, rules: RULES}
 ---
-{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: stranger}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: stranger}, subjects: [{kind: ServiceAccount, name: stranger, namespace: `+g.Namespace+`}]}`)
-	code, data := g.Do(g.T, http.MethodPost, "/api/v1/namespaces/"+g.Namespace+"/serviceaccounts/stranger/token", "application/json", []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}`))
+{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: NAME}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: NAME}, subjects: [{kind: ServiceAccount, name: NAME, namespace: SPACE}]}`))
+	code, data := g.Do(g.T, http.MethodPost, "/api/v1/namespaces/"+g.Namespace+"/serviceaccounts/"+name+"/token", "application/json", []byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}`))
 	var answer struct{ Status struct{ Token string } }
 	if err := json.Unmarshal(data, &answer); code >= 300 || err != nil {
 		g.Fatalf("token: %d %s", code, data)
@@ -97,6 +99,13 @@ func TestHostileDeliverMistakes(t *testing.T) {
 		t.Errorf("what is forbidden is not told: %s", o.said())
 	}
 	t.Logf("a reader delivers: exit %d: %s", o.exit, o.err)
+	enough := g.stranger(`[{apiGroups: [""], resources: [configmaps], verbs: ["*"]}]`)
+	for _, more := range [][]string{nil, {"--prune"}} {
+		o = assail(t, dir, assault{args: append([]string{"deliver", ".", "--once", "--timeout", "30s", "--kubeconfig", enough}, more...), exit: []int{exitOK}})
+		if strings.Contains(strings.ToLower(o.said()), "forbidden") {
+			t.Errorf("with rights that are enough it says %s", o.said())
+		}
+	}
 	for _, args := range [][]string{{"app", "list"}, {"rollout", "list"}, {"rollout", "get", "x"}, {"rollout", "promote", "x"}} {
 		g.ApplyCRDs(t, kubetest.ArgoCD, kubetest.Rollouts)
 		assail(t, t.TempDir(), assault{args: append(args, "--kubeconfig", poor), exit: []int{exitForbidden}})

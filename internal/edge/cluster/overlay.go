@@ -21,16 +21,19 @@ const argo = "argoproj.io"
 // Overlaid is a cluster beside which a store of our own keeps Argo's kinds that the cluster has no definition of.
 type Overlaid struct {
 	home, away API
+	always     []string // kinds of argoproj.io that are at home whatever the cluster defines
 
 	mu   sync.Mutex
 	kept map[string]bool // kinds of argoproj.io: whether they are at home; decided once
 }
 
 // Overlay puts a store beside a cluster. Kinds of argoproj.io that the cluster does not define when first asked are in the
-// store; all else is in the cluster. Owner references from one to the other stand in AnnotationOwners there and are put back
+// store, and so are those named, whatever it defines: no other controller there is to take them up. All else is in the cluster. Owner references from one to the other stand in AnnotationOwners there and are put back
 // where they belong when the object is read, so that who uses this sees one cluster. When the owner is gone, Sweep deletes
 // what it owned, which each write that ends one does by itself.
-func Overlay(home, away API) *Overlaid { return &Overlaid{home: home, away: away} }
+func Overlay(home, away API, always ...string) *Overlaid {
+	return &Overlaid{home: home, away: away, always: always}
+}
 
 // isHome reports whether a kind is kept in the store.
 func (v *Overlaid) isHome(ctx context.Context, kind manifest.Kind) (bool, error) {
@@ -55,7 +58,7 @@ func (v *Overlaid) isHome(ctx context.Context, kind manifest.Kind) (bool, error)
 			}
 		}
 		for _, d := range away {
-			if d.Kind.Group == argo {
+			if d.Kind.Group == argo && !slices.Contains(v.always, d.Kind.Kind) {
 				v.kept[d.Kind.Kind] = false
 			}
 		}
@@ -184,6 +187,9 @@ func (v *Overlaid) Kinds(ctx context.Context) ([]manifest.Discovered, error) {
 	if err != nil {
 		return nil, err
 	}
+	out = slices.DeleteFunc(out, func(d manifest.Discovered) bool {
+		return d.Kind.Group == argo && slices.Contains(v.always, d.Kind.Kind)
+	})
 	more, err := v.home.Kinds(ctx)
 	if err != nil {
 		return nil, err

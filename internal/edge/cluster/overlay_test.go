@@ -148,6 +148,9 @@ func TestTheKindsOfBothAreServedAndTheClustersOwnComeFirst(t *testing.T) {
 	if n := count(cluster.Overlay(home, c), "Rollout"); n != 1 {
 		t.Errorf("%d Rollouts are served", n)
 	}
+	if n := count(cluster.Overlay(home, c, "Rollout"), "Rollout"); n != 1 {
+		t.Errorf("%d times Rollout where it is always at home", n)
+	}
 	if n := count(cluster.Overlay(home, bare{c}), "Application"); n != 1 {
 		t.Errorf("%d Applications are served", n)
 	}

@@ -77,7 +77,9 @@ func TestScouts(t *testing.T) {
 	if _, err := s.Live(t.Context(), other, nil, []manifest.Kind{limits}, []string{k.Namespace}); err != nil {
 		t.Fatal(err)
 	}
+	mu.Lock()
 	app += "-late"
+	mu.Unlock()
 	tracking.App = app
 	marked("LimitRange", "watched")
 	holds("what others watch is found", func() bool { return ask(s)[key("watched")] != nil })

@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
+	"time"
 
+	"github.com/sluice-delivery/sluice/internal/edge/sandbox"
 	"github.com/sluice-delivery/sluice/internal/edge/source"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 )
@@ -19,6 +21,7 @@ const (
 	keptBytes = 96 << 20
 	keptEach  = 3 // renderings of one source with the same settings, of different commits
 	keptDeps  = 20_000
+	keptSpent = time.Minute // what used up its time or memory: the same would do so again
 )
 
 // kept holds what was rendered, with what was read for it. A new commit that changes none of that needs no rendering. It
@@ -32,7 +35,9 @@ type kept struct {
 
 type entry struct {
 	answer   answer
-	revision string // "" where the commit's name does not stand in the objects
+	err      error     // instead of an answer
+	until    time.Time // the end of err
+	revision string    // "" where the commit's name does not stand in the objects
 	deps     []dep
 	size     int
 }
@@ -55,27 +60,38 @@ func keyOf(r request) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// find is what was rendered of the same settings, where every question would be answered as it was.
-func (k *kept) find(key, revision string, w *witness) (answer, bool) {
+// find is what was rendered of the same settings, or why it could not be, where every question would be answered as it was.
+func (k *kept) find(key, revision string, w *witness) (a answer, ok bool, err error) {
 	k.mu.Lock()
 	list := slices.Clone(k.entries[key])
 	k.mu.Unlock()
 	for _, e := range slices.Backward(list) {
-		if e.revision != "" && e.revision != revision {
+		if e.revision != "" && e.revision != revision || e.err != nil && time.Now().After(e.until) {
 			continue
 		}
 		if !slices.ContainsFunc(e.deps, func(d dep) bool { return w.digest(d.Method, d.Place) != d.Digest }) {
-			return e.answer, true
+			return e.answer, true, e.err
 		}
 	}
-	return answer{}, false
+	return answer{}, false, nil
+}
+
+// fail keeps how a rendering ended that came to one of its bounds.
+func (k *kept) fail(key string, err error, deps []dep) {
+	if slices.Contains([]string{sandbox.CodeTime, sandbox.CodeMemory, sandbox.CodeLarge}, fault.CodeOf(err)) {
+		k.put(key, "", &entry{err: err, until: time.Now().Add(keptSpent), deps: deps, size: 1000})
+	}
 }
 
 func (k *kept) add(key, revision string, a answer, deps []dep) {
+	k.put(key, revision, &entry{answer: a, deps: deps, size: 1000})
+}
+
+func (k *kept) put(key, revision string, e *entry) {
+	a, deps := e.answer, e.deps
 	if deps == nil || len(deps) > keptDeps {
 		return
 	}
-	e := &entry{answer: a, deps: deps, size: 1000}
 	if a.Revision {
 		e.revision = revision
 	}

@@ -235,6 +235,16 @@ h: &h [*g, *g, *g, *g, *g, *g, *g, *g, *g, *g]
 			t.Logf("%s: %.200v", name, err)
 		}
 	}
+	// What came to a bound is not tried again at once: the pool is closed. What was changed is.
+	tight.Close()
+	again := app(t, "repoURL: "+dir+"\npath: spin")
+	_, before := run(t, s, again)
+	write(t, dir, "-- spin/templates/a.yaml --\n{kind: X, apiVersion: v1, metadata: {name: x}}\n")
+	s.Pool = pool
+	_, after := run(t, s, again)
+	if code := fault.CodeOf(before); code != sandbox.CodeTime && code != sandbox.CodeMemory || after != nil {
+		t.Errorf("again: %v, and mended: %v", before, after)
+	}
 	deep := t.TempDir()
 	if err := os.WriteFile(deep+"/a.yaml", []byte("kind: X\napiVersion: v1\nmetadata: "+strings.Repeat("[", 100_000)), 0o600); err != nil {
 		t.Fatal(err)

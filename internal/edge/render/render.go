@@ -171,11 +171,14 @@ func (s *Sources) one(ctx context.Context, app application.Application, one appl
 	if err != nil {
 		return answer{}, err
 	}
-	if a, ok := s.kept.find(key, r.Revision, asked); ok {
-		return a, nil
+	if a, ok, err := s.kept.find(key, r.Revision, asked); ok {
+		return a, err
 	}
 	var a answer
 	if err := s.Pool.Do(ctx, r, &a, asked.answer); err != nil {
+		if ctx.Err() == nil {
+			s.kept.fail(key, err, asked.seen())
+		}
 		return answer{}, err
 	}
 	s.kept.add(key, r.Revision, a, asked.seen())
