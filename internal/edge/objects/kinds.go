@@ -72,6 +72,22 @@ func Workloads() []Served {
 		served("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", "networkpolicy", "netpol").generation(),
 		served("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", "endpointslice").generation(),
 		served("coordination.k8s.io", "v1", "Lease", "leases", "lease"),
+		served("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", "horizontalpodautoscaler", "hpa").status(),
+		served("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "poddisruptionbudget", "pdb").status().generation(),
+		served("rbac.authorization.k8s.io", "v1", "Role", "roles", "role"),
+		served("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", "rolebinding"),
+		served("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", "clusterrole").cluster(),
+		served("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", "clusterrolebinding").cluster(),
+		served("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", "priorityclass", "pc").cluster(),
+		served("storage.k8s.io", "v1", "StorageClass", "storageclasses", "storageclass", "sc").cluster(),
+		served("networking.istio.io", "v1", "VirtualService", "virtualservices", "virtualservice", "vs").generation(),
+		served("networking.istio.io", "v1", "DestinationRule", "destinationrules", "destinationrule", "dr").generation(),
+		served("networking.istio.io", "v1", "Gateway", "gateways", "gateway", "gw").generation(),
+		served("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", "httproute").status().generation(),
+		served("gateway.networking.k8s.io", "v1", "Gateway", "gateways", "gateway", "gtw").status().generation(),
+		served("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", "servicemonitor", "smon").generation(),
+		served("monitoring.coreos.com", "v1", "PodMonitor", "podmonitors", "podmonitor", "pmon").generation(),
+		served("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules", "prometheusrule", "promrule").generation(),
 	}
 }
 

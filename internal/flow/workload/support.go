@@ -75,11 +75,34 @@ var Runs = map[string]string{
 	"argoproj.io/Experiment":              "As on a cluster.",
 }
 
+const (
+	routed    = "no mesh and no gateway runs here: Services send requests straight to their pods, and the built-in proxy weighs those of a Rollout"
+	asked     = "reach the Service at the address that `sluice up` prints"
+	unruled   = "pods have no token, and who has this API's token may do everything"
+	unwatched = "no Prometheus runs here; the proxy measures the requests itself"
+)
+
 // Support is what the local target does not honour, of the kinds that it takes.
 var Support = []Entry{
-	{Kind: "networking.k8s.io/Ingress", Level: Stored, What: "no ingress controller runs here", Hint: "reach the Service at the address that `sluice up` prints"},
+	{Kind: "networking.k8s.io/Ingress", Level: Stored, What: "no ingress controller runs here", Hint: asked},
 	{Kind: "networking.k8s.io/IngressClass", Level: Stored, What: "no ingress controller runs here"},
 	{Kind: "networking.k8s.io/NetworkPolicy", Level: Stored, What: "traffic between processes of this machine is not filtered"},
+	{Kind: "networking.istio.io/VirtualService", Level: Stored, What: routed, Hint: asked},
+	{Kind: "networking.istio.io/DestinationRule", Level: Stored, What: routed, Hint: asked},
+	{Kind: "networking.istio.io/Gateway", Level: Stored, What: routed, Hint: asked},
+	{Kind: "gateway.networking.k8s.io/HTTPRoute", Level: Stored, What: routed, Hint: asked},
+	{Kind: "gateway.networking.k8s.io/Gateway", Level: Stored, What: routed, Hint: asked},
+	{Kind: "autoscaling/HorizontalPodAutoscaler", Level: Stored, What: "nothing scales by load here: replicas stay as the manifest says"},
+	{Kind: "policy/PodDisruptionBudget", Level: Stored, What: "no pod is evicted here"},
+	{Kind: "rbac.authorization.k8s.io/Role", Level: Stored, What: unruled},
+	{Kind: "rbac.authorization.k8s.io/RoleBinding", Level: Stored, What: unruled},
+	{Kind: "rbac.authorization.k8s.io/ClusterRole", Level: Stored, What: unruled},
+	{Kind: "rbac.authorization.k8s.io/ClusterRoleBinding", Level: Stored, What: unruled},
+	{Kind: "scheduling.k8s.io/PriorityClass", Level: Stored, What: "no pod gives way to another here"},
+	{Kind: "storage.k8s.io/StorageClass", Level: Stored, What: "claims are bound to folders of the state folder, whatever their class"},
+	{Kind: "monitoring.coreos.com/ServiceMonitor", Level: Stored, What: unwatched},
+	{Kind: "monitoring.coreos.com/PodMonitor", Level: Stored, What: unwatched},
+	{Kind: "monitoring.coreos.com/PrometheusRule", Level: Stored, What: unwatched},
 	{Kind: "ResourceQuota", Level: Stored, What: "quotas are not enforced"},
 	{Kind: "LimitRange", Level: Stored, What: "limits are not enforced and no defaults are taken from it"},
 	{Kind: "PersistentVolume", Level: Stored, What: "claims are bound to folders of the state folder, not to it"},
