@@ -4,16 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
@@ -21,19 +26,24 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
 
-// scheme holds the Go types of Kubernetes' own kinds.
-var scheme = schemeOf(corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, networkingv1.AddToScheme, discoveryv1.AddToScheme, coordinationv1.AddToScheme)
+// scheme holds the Go types of Kubernetes' own kinds. It is made when first needed: most commands do without.
+var scheme = sync.OnceValue(func() *runtime.Scheme {
+	return schemeOf(
+		corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, networkingv1.AddToScheme, discoveryv1.AddToScheme, coordinationv1.AddToScheme,
+		autoscalingv2.AddToScheme, policyv1.AddToScheme, rbacv1.AddToScheme, schedulingv1.AddToScheme, storagev1.AddToScheme,
+	)
+})
 
 // wire holds what a request's body may be besides: scales, evictions, questions about rights.
-var wire = func() *runtime.Scheme {
+var wire = sync.OnceValue(func() *runtime.Scheme {
 	s := schemeOf(autoscalingv1.AddToScheme, policyv1.AddToScheme, authorizationv1.AddToScheme)
-	for kind := range scheme.AllKnownTypes() {
-		if o, err := scheme.New(kind); err == nil && !s.Recognizes(kind) && kind.Version != runtime.APIVersionInternal {
+	for kind := range scheme().AllKnownTypes() {
+		if o, err := scheme().New(kind); err == nil && !s.Recognizes(kind) && kind.Version != runtime.APIVersionInternal {
 			s.AddKnownTypeWithName(kind, o)
 		}
 	}
 	return s
-}()
+})
 
 func schemeOf(adds ...func(*runtime.Scheme) error) *runtime.Scheme {
 	s := runtime.NewScheme()
@@ -51,7 +61,7 @@ func gvk(k manifest.Kind) schema.GroupVersionKind {
 
 // typed is a new value of the kind's Go type; false where there is none, as for argoproj.io.
 func typed(k manifest.Kind) (runtime.Object, bool) {
-	o, err := scheme.New(gvk(k))
+	o, err := scheme().New(gvk(k))
 	return o, err == nil
 }
 
@@ -113,7 +123,7 @@ func dropEmptyTimes(m map[string]any) {
 }
 
 // known says that a kind is one of Kubernetes' own, with lists that merge by key.
-func known(k *Served) bool { return scheme.Recognizes(gvk(k.Kind)) }
+func known(k *Served) bool { return scheme().Recognizes(gvk(k.Kind)) }
 
 func typeName(k schema.GroupVersionKind) string {
 	return fmt.Sprintf("%s/%s.%s", k.Group, k.Version, k.Kind)

@@ -224,7 +224,7 @@ func raw(r *http.Request) ([]byte, error) {
 	}
 	switch t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); t {
 	case runtime.ContentTypeProtobuf:
-		o, _, err := protobuf.NewSerializer(wire, wire).Decode(data, nil, nil)
+		o, _, err := protobuf.NewSerializer(wire(), wire()).Decode(data, nil, nil)
 		if err != nil {
 			return nil, badRequest("the object provided is unrecognized (must be of type JSON or a known protobuf)")
 		}

@@ -20,7 +20,7 @@ import (
 // (https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy).
 var parser = sync.OnceValue(func() *merge.Parser {
 	b := &builder{done: map[reflect.Type]string{}}
-	for kind, t := range scheme.AllKnownTypes() {
+	for kind, t := range scheme().AllKnownTypes() {
 		if kind.Version != runtime.APIVersionInternal && !strings.HasSuffix(kind.Kind, "List") && !strings.HasSuffix(kind.Kind, "Options") {
 			ref := b.refer(t)
 			b.types = append(b.types, schema.TypeDef{Name: typeName(kind), Atom: schema.Atom{Map: b.atom(*ref.NamedType).Map}})

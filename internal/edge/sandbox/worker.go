@@ -160,8 +160,10 @@ func (w *worker) explain(err error) error {
 	}
 	w.end()
 	said := w.stderr.String()
-	if strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory") {
-		return tooMuch(w.memory)
+	for _, words := range []string{"out of memory", "cannot allocate memory", "ThreadSanitizer failed to allocate"} { // the last in builds with -race
+		if strings.Contains(said, words) {
+			return tooMuch(w.memory)
+		}
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(said), "\n")
 	if strings.Contains(said, "stack exceeds") || strings.Contains(said, "stack overflow") {
