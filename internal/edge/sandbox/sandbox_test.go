@@ -253,7 +253,7 @@ func TestBoundsHold(t *testing.T) {
 			t.Errorf("after %s: %s, %v", c.do.Do, got, err)
 		}
 	}
-	large := open(t, sandbox.Options{Workers: 1, Memory: 2 << 30})
+	large := open(t, sandbox.Options{Workers: 1, Memory: 8 << 30, Time: time.Minute})
 	if _, err := do(t, large, ask{Do: "long", N: 129 << 20}); fault.CodeOf(err) != sandbox.CodeLarge {
 		t.Errorf("an endless answer: %v", err)
 	}
