@@ -223,7 +223,7 @@ func syncScenarios() []scenario {
 				Message: "deployment.apps/guestbook-ui configured", SyncPhase: "Sync", HookPhase: application.Running, Status: "Synced",
 			}))
 		}},
-		{name: "options: Force and Replace", path: guestbook, run: forceReplace},
+		{name: "options: Force and Replace", path: guestbook, pods: true, run: forceReplace},
 		{name: "waves: pruned in reverse", path: "syncwaves-prune-order", run: pruneOrder},
 		{name: "app: a Deployment and its next image", path: "deployment", run: func(s *site) {
 			s.create()

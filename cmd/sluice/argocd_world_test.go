@@ -107,6 +107,7 @@ type scenario struct {
 	name string
 	path string // the source's folder
 	more []string
+	pods bool // the health that is waited for is that of pods which run
 	run  func(s *site)
 }
 

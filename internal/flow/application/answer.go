@@ -59,7 +59,7 @@ func (n *syncer) readTest(t *task, act Apply, a Answer) bool {
 	if t == nil {
 		return false
 	}
-	if a.Err != nil && faulty(a.Err) {
+	if a.Err != nil && faulty(a.Err) && !(manifest.Is(a.Err, manifest.ReasonNoKind) && n.toCome(t)) {
 		n.set(t, "SyncFailed", Failed, n.refusal(t, a.Err))
 		return true
 	}

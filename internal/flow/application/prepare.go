@@ -59,7 +59,7 @@ func (n *syncer) sound() bool {
 		case t.key.Name == "":
 			n.set(t, "SyncFailed", Failed, "resource name may not be empty")
 			ok = false
-		case n.missing(t) && !n.comes(t.kind) && option(t.target, n.options, "SkipDryRunOnMissingResource") != "true":
+		case n.missing(t) && !n.toCome(t):
 			n.set(t, "SyncFailed", Failed, fmt.Sprintf(
 				"The Kubernetes API could not find %s/%s for requested resource %s/%s. Make sure the %q CRD is installed on the destination cluster.",
 				t.key.Group, t.key.Kind, t.key.Namespace, t.key.Name, t.key.Kind))
@@ -86,6 +86,11 @@ func (n *syncer) missing(t *task) bool {
 	}
 	_, known := n.Scope(t.kind)
 	return !known
+}
+
+// toCome reports whether a kind that the cluster does not serve is no reason to refuse the object before the sync.
+func (n *syncer) toCome(t *task) bool {
+	return n.comes(t.kind) || option(t.target, n.options, "SkipDryRunOnMissingResource") == "true"
 }
 
 // comes reports whether a definition of the kind is among what is synced.
