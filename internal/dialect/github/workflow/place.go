@@ -3,6 +3,7 @@ package workflow
 import (
 	"bytes"
 	"sort"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/yamlx"
@@ -13,6 +14,7 @@ import (
 type source struct {
 	file  string
 	raw   []byte
+	once  sync.Once
 	lines []int // offset of each line's first byte; made when first asked for
 	marks []int // how many characters begin before each stretch of the text; see stretch
 }
@@ -28,11 +30,9 @@ func Places(file string, text []byte) func(n *yamlx.Node) func(offset int) fault
 
 // at says where each byte of a scalar's value stands in the file. The work is done when a place is first asked for.
 func (s *source) at(n *yamlx.Node) func(int) fault.Place {
-	var spots []int32
+	trace := sync.OnceValue(func() []int32 { return s.trace(n) })
 	return func(offset int) fault.Place {
-		if spots == nil {
-			spots = s.trace(n)
-		}
+		spots := trace()
 		if offset < 0 || offset >= len(spots) || spots[offset] < 0 {
 			return n.Place
 		}
@@ -79,10 +79,9 @@ func (s *source) column(line, column int) int {
 	return pos
 }
 
-func (s *source) split() {
-	if s.lines != nil {
-		return
-	}
+func (s *source) split() { s.once.Do(s.splitOnce) }
+
+func (s *source) splitOnce() {
 	s.lines = append(s.lines, len(s.raw)-len(bytes.TrimPrefix(s.raw, []byte("\uFEFF"))))
 	for i := 0; i < len(s.raw); {
 		if n := s.lineBreak(i); n > 0 {
