@@ -362,6 +362,9 @@ func (l *life) ports(ctx context.Context) ([]int32, error) {
 			if p != nil && p.TCPSocket != nil {
 				out = append(out, p.TCPSocket.Port.IntVal)
 			}
+			if p != nil && p.GRPC != nil {
+				out = append(out, p.GRPC.Port)
+			}
 		}
 	}
 	services, err := l.m.c.Lookup.List(ctx, serviceKind, l.pod.Namespace, "")

@@ -16,10 +16,14 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"sigs.k8s.io/yaml"
+
 	"github.com/sluice-delivery/sluice/internal/edge/objects"
 	"github.com/sluice-delivery/sluice/internal/edge/pod"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
-	"sigs.k8s.io/yaml"
 )
 
 func TestMain(m *testing.M) {
@@ -347,6 +351,20 @@ func TestProbes(t *testing.T) {
 	b.until("http", "Running c:running")
 	b.run("tcp", fmt.Sprintf("containers: [{name: c, ports: [{name: p, containerPort: %d}], command: [sleep, '1000'], readinessProbe: {periodSeconds: 1, tcpSocket: {host: 127.0.0.1, port: p}}}]", port))
 	b.until("tcp", "Running c:running+ready")
+	b.run("grpc", "containers: [{name: c, command: [sleep, '1000'], readinessProbe: {periodSeconds: 1, failureThreshold: 1, grpc: {port: 50051, service: shop}}}]")
+	b.until("grpc", "Running c:running")
+	at, err := net.Listen("tcp", net.JoinHostPort(b.statuses["grpc"].Text("podIP"), "50051"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, remote := health.NewServer(), grpc.NewServer()
+	healthpb.RegisterHealthServer(remote, checks)
+	go func() { _ = remote.Serve(at) }()
+	defer remote.Stop()
+	checks.SetServingStatus("shop", healthpb.HealthCheckResponse_SERVING)
+	b.until("grpc", "Running c:running+ready")
+	checks.SetServingStatus("shop", healthpb.HealthCheckResponse_NOT_SERVING)
+	b.until("grpc", "Running c:running")
 	b.run("started", "containers: [{name: c, command: [sh, -c, 'trap \"exit 0\" TERM; sleep 1; touch $SLUICE_ROOT/w/up; sleep 1000 & wait'], startupProbe: {periodSeconds: 1, failureThreshold: 30, exec: {command: [sh, -c, 'test -e $SLUICE_ROOT/w/up']}}, volumeMounts: [{name: w, mountPath: /w}]}]\nvolumes: [{name: w}]")
 	b.until("started", "Running c:running")
 	b.until("started", "Running c:running+ready")

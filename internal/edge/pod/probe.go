@@ -12,6 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -122,6 +125,8 @@ func (c *member) check(ctx context.Context, p *corev1.Probe, r run) error {
 			return err
 		}
 		return c.dial(ctx, p.TCPSocket.Host, port)
+	case p.GRPC != nil:
+		return c.serving(ctx, p.GRPC)
 	}
 	return errors.New("the probe asks nothing that is supported")
 }
@@ -151,6 +156,27 @@ func (c *member) dial(ctx context.Context, host, port string) error {
 		return err
 	}
 	return conn.Close()
+}
+
+// serving is a gRPC probe: the service says SERVING by gRPC's health checking protocol, without TLS, as the kubelet asks it.
+func (c *member) serving(ctx context.Context, g *corev1.GRPCAction) error {
+	conn, err := grpc.NewClient("passthrough:///"+net.JoinHostPort(c.l.address, strconv.Itoa(int(g.Port))), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	request := &healthpb.HealthCheckRequest{}
+	if g.Service != nil {
+		request.Service = *g.Service
+	}
+	answer, err := healthpb.NewHealthClient(conn).Check(ctx, request)
+	if err != nil {
+		return err
+	}
+	if s := answer.GetStatus(); s != healthpb.HealthCheckResponse_SERVING {
+		return fmt.Errorf("service unhealthy (responded with %q)", s)
+	}
+	return nil
 }
 
 // get is an HTTP probe: every status from 200 to 399 is good; redirects to other hosts are not followed, certificates not

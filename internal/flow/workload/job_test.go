@@ -264,7 +264,7 @@ func TestWhatIsNotHonouredIsTold(t *testing.T) {
 		"a deployment":      {deployment(1, "i", "{}"), ""},
 		"an unknown kind":   {"{apiVersion: example.com/v1, kind: Thing, metadata: {name: a}}", "SL5401! kind"},
 		"an Ingress":        {"{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: a}}", "SL5404 kind"},
-		"a gRPC probe":      {"{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {initContainers: [{name: i}], containers: [{name: b}, {name: c, livenessProbe: {grpc: {port: 1}}}]}}", "SL5403! spec.containers.1.livenessProbe.grpc"},
+		"a block device":    {"{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {initContainers: [{name: i}], containers: [{name: b}, {name: c, volumeDevices: [{name: d}]}]}}", "SL5403! spec.containers.1.volumeDevices"},
 		"limits":            {"{apiVersion: batch/v1, kind: CronJob, metadata: {name: a}, spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: c, resources: {limits: {cpu: 1}}}]}}}}}}", "SL5402 spec.jobTemplate.spec.template.spec.containers.0.resources.limits"},
 		"a volume":          {"{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {volumes: [{name: v, emptyDir: {}}, {name: w, nfs: {server: x}}]}}", "SL5403! spec.volumes.1.nfs"},
 		"a UDP port":        {"{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 1, protocol: TCP}, {port: 1, protocol: UDP}]}}", "SL5402 spec.ports.1.protocol"},

@@ -126,9 +126,6 @@ var Support = []Entry{
 	{Kind: "apps/StatefulSet", Path: "spec.updateStrategy.rollingUpdate.maxUnavailable", Level: Ignored, What: "one pod is updated at a time"},
 	{Kind: "apps/StatefulSet", Path: "spec.persistentVolumeClaimRetentionPolicy", Level: Ignored, What: "claims are kept"},
 
-	{Kind: "{pod}", Path: "{pod}.containers.*.livenessProbe.grpc", Level: Refused, What: "gRPC probes are not supported", Hint: "use a tcpSocket or exec probe"},
-	{Kind: "{pod}", Path: "{pod}.containers.*.readinessProbe.grpc", Level: Refused, What: "gRPC probes are not supported", Hint: "use a tcpSocket or exec probe"},
-	{Kind: "{pod}", Path: "{pod}.containers.*.startupProbe.grpc", Level: Refused, What: "gRPC probes are not supported", Hint: "use a tcpSocket or exec probe"},
 	{Kind: "{pod}", Path: "{pod}.containers.*.resources.limits", Level: Ignored, What: "resource limits are not enforced on processes of this machine"},
 	{Kind: "{pod}", Path: "{pod}.containers.*.securityContext", Level: Ignored, What: "processes run as the user who ran `sluice up`"},
 	{Kind: "{pod}", Path: "{pod}.securityContext", Level: Ignored, What: "processes run as the user who ran `sluice up`"},
