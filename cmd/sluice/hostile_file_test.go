@@ -15,32 +15,34 @@ import (
 const documentLimit = 128 << 20
 
 // bombs are documents that are small and grow, or large; each with what is said of it, "" for a document that is fine.
-var bombs = map[string]struct{ text, want string }{
-	"aliases of aliases":             {aliases() + "job:\n  script: echo\n  variables: {X: *z}\n", "aliases"},
-	"aliases in a script":            {aliases() + "job:\n  script: *z\n", "aliases"},
-	"merge keys of merge keys":       {merges(), "aliases"},
-	"an anchor inside itself":        {"a: &a [*a]\njob: {script: echo}\n", "a"},
-	"a hundred thousand lists":       {"job:\n  script: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "\n", "nested"},
-	"a hundred thousand mappings":    {"job:\n  script: echo\nx: " + strings.Repeat("{a: ", 100_000) + strings.Repeat("}", 100_000) + "\n", "nested"},
-	"lists that never end":           {"job:\n  script: echo\nx: " + strings.Repeat("[", 100_000) + "\n", "nested"},
-	"dashes":                         {"job:\n  script: echo\nx:\n" + strings.Repeat("- ", 100_000) + "\n", "nested"},
-	"anchors without end":            {"job: {script: echo}\nx: [" + strings.Repeat("&a ", 100_000) + "]\n", ""},
-	"a scalar of 9 MB":               {"job: {script: echo}\nx: " + strings.Repeat("x", 9<<20) + "\n", "bytes"},
-	"two hundred thousand same keys": {strings.Repeat("job: {script: echo}\n", 200_000), "job"},
-	"jobs that extend two each":      {extends(), "extends"},
-	"references that double":         {references(), "references"},
-	"a matrix of 15 billion":         {"job:\n  script: echo\n  parallel:\n    matrix:\n      - " + matrix() + "\n", "matrix"},
-	"variables that grow by ten":     {variables(), ""},
-	"variables in a circle":          {"variables: {A: $B$B, B: $A$A}\njob:\n  script: echo \"$A\"\n", ""},
-	"an input of a megabyte, often":  {"spec:\n  inputs:\n    x: {default: " + strings.Repeat("y", 1<<20) + "}\n---\njob:\n  script: echo\n  variables: {A: \"" + strings.Repeat("$[[ inputs.x ]]", 2000) + "\"}\n", "input"},
-	"binary garbage":                 {string(garbage(100_000)), "UTF-8"},
-	"a NUL in a script":              {"job: {script: \"echo a\\0b\"}\n", ""},
-	"a NUL in a variable":            {"job: {script: echo, variables: {A: \"a\\0b\"}}\n", ""},
-	"nothing":                        {"", "no configuration"},
-	"only a byte order mark":         {"\ufeff", ""},
-	"half a character":               {"job: {script: \"\xc3\"}\n", ""},
-	"a tag that names a class":       {"job: {script: !ruby/object:Gem::Installer {x: 1}}\n", "tag"},
-	"an infinite number":             {"job: {script: echo, retry: .inf, timeout: 99999999999999999999 years, parallel: 1e999}\n", "retry"},
+func bombs() map[string]struct{ text, want string } {
+	return map[string]struct{ text, want string }{
+		"aliases of aliases":             {aliases() + "job:\n  script: echo\n  variables: {X: *z}\n", "aliases"},
+		"aliases in a script":            {aliases() + "job:\n  script: *z\n", "aliases"},
+		"merge keys of merge keys":       {merges(), "aliases"},
+		"an anchor inside itself":        {"a: &a [*a]\njob: {script: echo}\n", "a"},
+		"a hundred thousand lists":       {"job:\n  script: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "\n", "nested"},
+		"a hundred thousand mappings":    {"job:\n  script: echo\nx: " + strings.Repeat("{a: ", 100_000) + strings.Repeat("}", 100_000) + "\n", "nested"},
+		"lists that never end":           {"job:\n  script: echo\nx: " + strings.Repeat("[", 100_000) + "\n", "nested"},
+		"dashes":                         {"job:\n  script: echo\nx:\n" + strings.Repeat("- ", 100_000) + "\n", "nested"},
+		"anchors without end":            {"job: {script: echo}\nx: [" + strings.Repeat("&a ", 100_000) + "]\n", ""},
+		"a scalar of 9 MB":               {"job: {script: echo}\nx: " + strings.Repeat("x", 9<<20) + "\n", "bytes"},
+		"two hundred thousand same keys": {strings.Repeat("job: {script: echo}\n", 200_000), "job"},
+		"jobs that extend two each":      {extends(), "extends"},
+		"references that double":         {references(), "references"},
+		"a matrix of 15 billion":         {"job:\n  script: echo\n  parallel:\n    matrix:\n      - " + matrix() + "\n", "matrix"},
+		"variables that grow by ten":     {variables(), ""},
+		"variables in a circle":          {"variables: {A: $B$B, B: $A$A}\njob:\n  script: echo \"$A\"\n", ""},
+		"an input of a megabyte, often":  {"spec:\n  inputs:\n    x: {default: " + strings.Repeat("y", 1<<20) + "}\n---\njob:\n  script: echo\n  variables: {A: \"" + strings.Repeat("$[[ inputs.x ]]", 2000) + "\"}\n", "input"},
+		"binary garbage":                 {string(garbage(100_000)), "UTF-8"},
+		"a NUL in a script":              {"job: {script: \"echo a\\0b\"}\n", ""},
+		"a NUL in a variable":            {"job: {script: echo, variables: {A: \"a\\0b\"}}\n", ""},
+		"nothing":                        {"", "no configuration"},
+		"only a byte order mark":         {"\ufeff", ""},
+		"half a character":               {"job: {script: \"\xc3\"}\n", ""},
+		"a tag that names a class":       {"job: {script: !ruby/object:Gem::Installer {x: 1}}\n", "tag"},
+		"an infinite number":             {"job: {script: echo, retry: .inf, timeout: 99999999999999999999 years, parallel: 1e999}\n", "retry"},
+	}
 }
 
 func aliases() string {
@@ -108,7 +110,7 @@ func garbage(n int) []byte {
 
 func TestHostileDocuments(t *testing.T) {
 	t.Parallel()
-	for name, c := range bombs {
+	for name, c := range bombs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := world(t, "")
