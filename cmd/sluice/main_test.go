@@ -73,7 +73,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			home := filepath.Join(e.WorkDir, ".home")
 			e.Vars = append(e.Vars, gitEnv(home)...)
-			e.Vars = append(e.Vars, "HOST_GOCACHE="+goCache())
+			e.Vars = append(e.Vars, "HOST_GOCACHE="+goCache(), "GORACE="+os.Getenv("GORACE"))
 			return os.Mkdir(home, 0o755)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
