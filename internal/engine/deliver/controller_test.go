@@ -151,6 +151,27 @@ func TestAProjectForbids(t *testing.T) {
 	}
 }
 
+func TestAProjectThatWantsSignaturesIsNotSynced(t *testing.T) {
+	h := start(t, kubetest.A)
+	h.commit(map[string]string{"web": configMap("a", "1", "")})
+	objects, err := parse("apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: default, namespace: argocd}\nspec:\n  sourceRepos: ['*']\n  destinations: [{server: '*', namespace: '*'}]\n  signatureKeys: [{keyID: '4AEE18F83AFDEB23'}]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.home.Create(t.Context(), objects[0], manifest.Writing{}); err != nil {
+		t.Fatal(err)
+	}
+	h.app("web", "web", "syncPolicy: {automated: {}}")
+	h.until("web", "told", func(a application.Application) bool {
+		return len(a.Status.Conditions) > 0 && strings.Contains(a.Status.Conditions[0].Message, "signatures are not checked")
+	})
+	h.sync("web", application.SyncOperation{})
+	h.until("web", "not synced", phase(application.Errored))
+	if h.live(configMaps, "a") != nil {
+		t.Error("it was synced")
+	}
+}
+
 func TestSelectedResourcesAreSyncedAlone(t *testing.T) {
 	h := start(t, kubetest.A)
 	h.commit(map[string]string{"web": docs(configMap("a", "1", ""), configMap("b", "1", ""))})

@@ -31,6 +31,10 @@ func (c *Controller) projectOf(app application.Application) (project.Project, []
 			}
 		}
 	}
+	if len(p.Spec.SignatureKeys) > 0 || len(p.Spec.SourceIntegrity) > 0 { // what it is for is that nothing unsigned is synced
+		return p, []application.Condition{{Type: comparisonError, Message: fmt.Sprintf(
+			"the project %s requires signed sources, and signatures are not checked here: nothing is synced", called)}}
+	}
 	p = c.inherited(p)
 	if space := app.Object.Namespace(); space != c.Namespace && !p.PermitsNamespace(space) {
 		return p, []application.Condition{{Type: unknownError, Message: fmt.Sprintf(
