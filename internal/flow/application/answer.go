@@ -79,6 +79,10 @@ func (n *syncer) readApply(t *task, act Apply, a Answer) {
 	if t == nil {
 		return
 	}
+	if manifest.Is(a.Err, manifest.ReasonNoKind) && n.comes(t.kind) && n.Now.Sub(n.applied) < established {
+		n.lookAfter(retryAfter / 2) // its definition was just made, and the cluster does not serve it yet
+		return
+	}
 	n.applied = n.Now
 	switch {
 	case a.Err == nil:

@@ -256,6 +256,18 @@ func TestMissingKind(t *testing.T) {
 	if marked := w.live[manifest.Key{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition", Name: "foos.x.io"}].Annotation(app.AnnotationTracking); marked != "" {
 		t.Errorf("a definition is tracked as %s", marked)
 	}
+	// What is known of the cluster is older than the loss of the definition: its object is tried again when it is made.
+	w = newWorld(t, stream(foo, crd))
+	w.refuse["foo"] = &manifest.Refusal{Code: 404, Reason: manifest.ReasonNoKind, Message: "no Foo"}
+	w.begin(app.SyncOperation{})
+	if w.run(8); w.state.Phase.Completed() {
+		t.Errorf("it ended: %s %v", w.state.Message, w.results())
+	}
+	delete(w.refuse, "foo")
+	wantEnd(t, w.run(10), app.Succeeded, "successfully synced (all tasks run)")
+	w.refuse["foo"] = &manifest.Refusal{Code: 404, Reason: manifest.ReasonNoKind, Message: "no Foo"}
+	w.begin(app.SyncOperation{})
+	wantEnd(t, w.run(40), app.Failed, "one or more objects failed to apply, reason: no Foo")
 	w = newWorld(t, foo)
 	w.unknown["Foo"] = true
 	w.begin(app.SyncOperation{SyncOptions: []string{"SkipDryRunOnMissingResource=true"}})
