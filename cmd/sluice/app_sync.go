@@ -353,6 +353,10 @@ func newAppTerminate(s *streams, w *target) *cobra.Command {
 				return fault.New(codeBusy, "no operation of %s is in progress", given[0]).Exits(exitFailed)
 			}
 			o, err = poll(cmd.Context(), home, o, timeout, func(app application.Application) bool { return app.Object["operation"] == nil })
+			if errors.Is(err, errGone) { // it waited to be deleted, and the operation went with it
+				fmt.Fprintf(s.out, "%s is deleted\n", oneLine(given[0]))
+				return nil
+			}
 			if err != nil {
 				return err
 			}
