@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-delivery/sluice/internal/edge/cluster/kubetest"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
@@ -80,8 +81,9 @@ func TestANodeRunsPodsServicesAndJobs(t *testing.T) {
 		return k.Object(t, manifest.KindOf("apps/v1", "Deployment"), "web").Int(0, "status", "availableReplicas") == 2
 	})
 	address := k.Object(t, manifest.KindOf("v1", "Service"), "web").Text("spec", "clusterIP")
+	brief := &http.Client{Timeout: 2 * time.Second} // before kube-proxy's rules are there nobody answers, and nobody refuses
 	k.Wait(t, "the Service answers", func() bool {
-		answer, err := http.Get("http://" + address + "/color")
+		answer, err := brief.Get("http://" + address + "/color")
 		if err != nil {
 			return false
 		}
