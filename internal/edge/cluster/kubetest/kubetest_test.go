@@ -61,7 +61,7 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
 apiVersion: batch/v1
 kind: Job
 metadata: {name: good}
-spec: {template: {spec: {restartPolicy: Never, containers: [{name: j, image: "alpine:3.8", command: [sh, -c, "for i in 1 2 3 4 5 6 7 8 9 10; do wget -T 2 -q -O- http://$WEB_SERVICE_HOST | grep v1 && exit; sleep 1; done; exit 1"]}]}}}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: j, image: "alpine:3.8", command: [sh, -c, "for i in 1 2 3 4 5 6 7 8 9 10; do timeout 5 wget -q -O- http://$WEB_SERVICE_HOST | grep v1 && exit; sleep 1; done; exit 1"]}]}}}
 ---
 apiVersion: batch/v1
 kind: Job
