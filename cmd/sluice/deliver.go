@@ -34,6 +34,7 @@ type deliverFlags struct {
 	local, once, recurse bool
 	prune, heal          bool
 	interval, timeout    time.Duration
+	options              []string // of each sync; no flag
 }
 
 func newDeliver(s *streams) *cobra.Command {
@@ -88,7 +89,7 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 	if err != nil {
 		return err
 	}
-	if d.options, err = syncOptions(ctx, here); err != nil {
+	if f.options, err = syncOptions(ctx, here); err != nil {
 		return err
 	}
 	place.Root, place.Mark = d.repo, d.installation(namespace)
@@ -131,7 +132,7 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 			<-ctx.Done()
 			return context.Cause(ctx)
 		}
-		return s.onceDone(ctx, home, implied, f, d.options)
+		return s.onceDone(ctx, home, implied, f)
 	})
 }
 
@@ -283,7 +284,7 @@ func (d *delivered) imply(ctx context.Context, home deliver.Cluster, f deliverFl
 	spec := application.Spec{
 		Project: "default", Source: &application.Source{RepoURL: d.repo, Path: d.path, TargetRevision: d.revision},
 		Destination: application.Destination{Name: inClusterName, Namespace: namespace},
-		SyncPolicy:  &application.SyncPolicy{SyncOptions: d.options},
+		SyncPolicy:  &application.SyncPolicy{SyncOptions: f.options},
 	}
 	if f.local {
 		spec.Destination.Name = localName
@@ -315,7 +316,7 @@ func (d *delivered) imply(ctx context.Context, home deliver.Cluster, f deliverFl
 }
 
 // onceDone syncs the folder's Application, waits for all of them and says how they ended.
-func (s *streams) onceDone(ctx context.Context, home deliver.Cluster, o manifest.Object, f deliverFlags, options []string) error {
+func (s *streams) onceDone(ctx context.Context, home deliver.Cluster, o manifest.Object, f deliverFlags) error {
 	end := time.Now().Add(f.timeout)
 	// What an earlier call left unfinished goes first.
 	o, err := poll(ctx, home, o, f.timeout, func(a application.Application) bool { return a.Operation == nil })
@@ -323,7 +324,7 @@ func (s *streams) onceDone(ctx context.Context, home deliver.Cluster, o manifest
 		return err
 	}
 	op := application.Operation{
-		Sync:        &application.SyncOperation{Prune: f.prune, SyncOptions: options},
+		Sync:        &application.SyncOperation{Prune: f.prune, SyncOptions: f.options},
 		InitiatedBy: application.Initiator{Username: user()},
 	}
 	if o, err = askOperation(ctx, home, o, op); err != nil {

@@ -5,12 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 
 	"github.com/sluice-delivery/sluice/internal/edge/git"
-	"github.com/sluice-delivery/sluice/internal/edge/source"
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
 )
 
@@ -18,9 +18,8 @@ import (
 type delivered struct {
 	repo, path, revision string
 	name                 string
-	origin               string   // the repository's name everywhere, where it is a folder of this machine
-	state                string   // .sluice/deliver
-	options              []string // of each sync
+	origin               string // the repository's name everywhere
+	state                string // .sluice/deliver
 }
 
 var notName = regexp.MustCompile(`[^a-z0-9-]+`)
@@ -37,7 +36,7 @@ func (f *deliverFlags) follow(ctx context.Context, given string) (delivered, err
 			return d, err
 		}
 	case strings.Contains(given, "://") || strings.Contains(given, "@") && strings.Contains(given, ":"):
-		d.repo, d.path = given, orText(f.path, ".")
+		d.repo, d.path, d.origin = given, path.Clean(orText(f.path, ".")), origin(given, "")
 		root, err := os.Getwd()
 		if err != nil {
 			return d, err
@@ -71,17 +70,15 @@ func (d *delivered) folder(ctx context.Context, given, path string) error {
 	if abs, err = filepath.EvalSymlinks(abs); err != nil {
 		return err
 	}
-	root := abs
-	d.origin = origin(nil, root)
+	root, remote := abs, ""
 	if repo, err := git.Open(ctx, abs); err == nil && repo.Dir != "" {
-		root = repo.Root
-		d.origin = origin(repo, root)
+		root, remote = repo.Root, repo.Remote
 	}
 	rel, err := filepath.Rel(root, filepath.Join(abs, path))
 	if err != nil {
 		return err
 	}
-	d.repo, d.path = root, filepath.ToSlash(rel)
+	d.repo, d.path, d.origin = root, filepath.ToSlash(rel), origin(remote, root)
 	if d.name == "" {
 		d.name = filepath.Base(filepath.Join(abs, path))
 	}
@@ -89,32 +86,23 @@ func (d *delivered) folder(ctx context.Context, given, path string) error {
 	return err
 }
 
-// origin names a repository everywhere: a clone by where it came from, what came from nowhere by its place on this machine.
-func origin(repo *git.Repository, root string) string {
-	if repo != nil {
-		if f := repo.Facts(); f.Host != "" {
-			return strings.ToLower(f.Host + "/" + f.Path)
-		}
-		if repo.Remote != "" {
-			root = repo.Remote
-		}
+// origin names a repository everywhere: by where it came from, or, where it came from nowhere, by its place on this machine.
+func origin(remote, root string) string {
+	if id := git.Identity(remote); id != "" {
+		return id
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
 	}
-	return host + " " + root
+	return host + " " + orText(remote, root)
 }
 
 // installation is the id under which a delivery marks what it holds (documentation page "Resource Tracking, Additional
 // tracking metadata via an installation ID"): other deliveries with an Application of the same name, into the same cluster,
-// leave these objects alone. Another clone of the repository has the same id; another folder of it, or another namespace,
-// does not.
+// leave these objects alone. Another clone of the repository, and its address, have the same id; another folder of it, or
+// another namespace, does not.
 func (d *delivered) installation(namespace string) string {
-	from := d.origin
-	if from == "" {
-		from = source.Normal(d.repo)
-	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{from, d.path, namespace}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{d.origin, d.path, namespace}, "\x00")))
 	return "sluice-" + hex.EncodeToString(sum[:8])
 }

@@ -52,3 +52,20 @@ func TestDeliveriesOfOneName(t *testing.T) {
 		t.Error("two-a is gone")
 	}
 }
+
+// A clone and the addresses of one repository mark what they hold alike; credentials do not count.
+func TestTheInstallationOfARepository(t *testing.T) {
+	id := func(repo, path, namespace string) string {
+		d := delivered{path: path, origin: origin(repo, "/home/ada/shop")}
+		return d.installation(namespace)
+	}
+	clone := id("git@git.example.com:team/shop.git", "deploy", "prod")
+	if other := id("https://robot:t0ken@git.example.com/team/shop", "deploy", "prod"); other != clone {
+		t.Errorf("%s of the address and %s of the clone", other, clone)
+	}
+	for _, other := range []string{id("", "deploy", "prod"), id("git@git.example.com:team/shop.git", "k8s", "prod"), id("git@git.example.com:team/shop.git", "deploy", "test")} {
+		if other == clone {
+			t.Errorf("another place has the id %s too", other)
+		}
+	}
+}

@@ -53,6 +53,16 @@ func (r *Repository) Upstream() string {
 	return "refs/remotes/" + remote + "/" + branch
 }
 
+// Identity is a repository's name whatever its address is written as: host and path in small letters, without scheme,
+// credentials and .git. It is "" for a place on this machine.
+func Identity(remote string) string {
+	host, path := splitRemote(remote)
+	if host == "" {
+		return ""
+	}
+	return strings.ToLower(host + "/" + path)
+}
+
 // splitRemote takes host and path out of a remote's URL, without credentials: https://, ssh://, git:// and the scp form.
 // A path on this machine has neither.
 func splitRemote(remote string) (host, path string) {

@@ -367,3 +367,18 @@ func TestACancelEndsGit(t *testing.T) {
 }
 
 var _ = exec.ErrNotFound
+
+func TestIdentityIsTheSameHoweverARemoteIsWritten(t *testing.T) {
+	for _, remote := range []string{
+		"https://git.example.com/Team/One.git", "https://ada:s3cret@git.example.com/team/one", "ssh://git@git.example.com/team/one.git", "git@git.example.com:team/one.git/",
+	} {
+		if got := git.Identity(remote); got != "git.example.com/team/one" {
+			t.Errorf("%s is %q", remote, got)
+		}
+	}
+	for _, here := range []string{"", "/srv/one.git", "file:///srv/one.git", "../one"} {
+		if got := git.Identity(here); got != "" {
+			t.Errorf("%s is %q", here, got)
+		}
+	}
+}
