@@ -77,7 +77,6 @@ type Controller struct {
 	projects map[string]manifest.Object
 	watched  map[State]bool
 	catalogs map[Cluster]*catalog
-	children map[string]uint64 // what was last seen of Applications that others hold
 
 	followers sync.WaitGroup
 }
@@ -91,6 +90,7 @@ type entry struct {
 	object manifest.Object
 	asked  level
 	cancel context.CancelFunc // of the step that is at work; nil where none is
+	told   map[string]uint64  // what those that hold it were last told of it, by Application
 
 	running   *running
 	undone    []application.Answer // of the last step of a deletion
@@ -155,7 +155,6 @@ func (c *Controller) Prepare() {
 	c.projects = map[string]manifest.Object{}
 	c.watched = map[State]bool{}
 	c.catalogs = map[Cluster]*catalog{}
-	c.children = map[string]uint64{}
 	c.queue.Failed = func(key name, err error, _ int, _ time.Duration) {
 		if c.Failed != nil {
 			c.Failed(key.namespace, key.name, err)
@@ -379,22 +378,24 @@ func (c *Controller) news(instance string, o manifest.Object) bool {
 	if k := o.Kind(); k.Group != applicationKind.Group || k.Kind != applicationKind.Kind {
 		return true
 	}
-	child := name{o.Namespace(), o.Name()}
-	o = manifest.Object{
+	child, uid := name{o.Namespace(), o.Name()}, o.UID()
+	sum := fingerprint(manifest.Object{
 		"spec": o["spec"], "labels": o.Sub("metadata", "labels"), "annotations": o.Sub("metadata", "annotations"),
-		"deleting": o.Deleting(), "uid": o.UID(), "sync": o.Text("status", "sync", "status"), "health": o.Text("status", "health", "status"), "key": o.Key().String(),
-	}
-	sum := fingerprint(o)
-	at := instance + " " + o.Text("key")
+		"deleting": o.Deleting(), "sync": o.Text("status", "sync", "status"), "health": o.Text("status", "health", "status"),
+	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.apps[child]; e == nil || e.object.UID() != o.Text("uid") {
+	e := c.apps[child]
+	if e == nil || e.object.UID() != uid {
 		return true // it is not ours, or it is new or gone
 	}
-	if old, seen := c.children[at]; seen && old == sum {
+	if old, told := e.told[instance]; told && old == sum {
 		return false
 	}
-	c.children[at] = sum
+	if e.told == nil {
+		e.told = map[string]uint64{}
+	}
+	e.told[instance] = sum
 	return true
 }
 
