@@ -167,12 +167,7 @@ func newAppWait(s *streams, w *target) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			app, err := decodeApp(o)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(s.out, "%s %s %s\n", oneLine(given[0]), app.Status.Sync.Status, app.Status.Health.Status)
-			return nil
+			return s.stands(given[0], o)
 		},
 	}
 	cmd.Flags().BoolVar(&synced, "sync", false, "until it is synced")
@@ -197,17 +192,22 @@ func newAppRefresh(s *streams, w *target) *cobra.Command {
 			if o, err = refreshApp(cmd.Context(), home, o, hard, timeout); err != nil {
 				return err
 			}
-			app, err := decodeApp(o)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(s.out, "%s %s %s\n", oneLine(given[0]), app.Status.Sync.Status, app.Status.Health.Status)
-			return nil
+			return s.stands(given[0], o)
 		},
 	}
 	cmd.Flags().BoolVar(&hard, "hard", false, "render anew, whatever is cached")
 	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "wait no longer")
 	return cmd
+}
+
+// stands says how an Application stands.
+func (s *streams) stands(called string, o manifest.Object) error {
+	app, err := decodeApp(o)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%s %s %s\n", oneLine(called), app.Status.Sync.Status, app.Status.Health.Status)
+	return err
 }
 
 // refreshApp asks for a comparison and waits for it.

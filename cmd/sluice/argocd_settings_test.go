@@ -67,7 +67,7 @@ func settingsScenarios() []lone {
 			s.sync()
 			a := s.expect(failed, outOfSyncs, healthIs("Degraded"), results(1), resource("ConfigMap", "cm-1", application.Synced, "Degraded"), resource("ConfigMap", "cm-2", application.OutOfSync, "Missing"))
 			before := a.Object.Text("status", "health", "lastTransitionTime")
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // the time of a health has whole seconds
 			for _, f := range []string{"cm-1.yaml", "cm-2.yaml"} {
 				s.edit(f, func(o manifest.Object) { o.SetAnnotation("health", "Healthy") })
 			}

@@ -202,7 +202,7 @@ func TestArgoCDNamespaces(t *testing.T) {
 		text := string(k.Object(t, applicationKind, "refused").JSON())
 		return strings.Contains(text, "is not allowed to use project 'default'")
 	})
-	time.Sleep(time.Second)
+	time.Sleep(time.Second) // what must not come had its time
 	k := *kube
 	k.Namespace = closed
 	if o := k.Object(t, applicationKind, "far"); o["status"] != nil {
