@@ -28,9 +28,10 @@ type Overlaid struct {
 }
 
 // Overlay puts a store beside a cluster. Kinds of argoproj.io that the cluster does not define when first asked are in the
-// store, and so are those named, whatever it defines: no other controller there is to take them up. All else is in the cluster. Owner references from one to the other stand in AnnotationOwners there and are put back
-// where they belong when the object is read, so that who uses this sees one cluster. When the owner is gone, Sweep deletes
-// what it owned, which each write that ends one does by itself.
+// store, and so are those named, whatever it defines: no other controller there is to take them up. All else is in the
+// cluster. Owner references from one to the other stand in AnnotationOwners there and are put back where they belong when the
+// object is read, so that who uses this sees one cluster. When the owner is gone, Sweep deletes what it owned, which each
+// write that ends one does by itself.
 func Overlay(home, away API, always ...string) *Overlaid {
 	return &Overlaid{home: home, away: away, always: always}
 }

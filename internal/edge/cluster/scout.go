@@ -41,8 +41,8 @@ type look struct {
 	looked chan struct{}
 }
 
-// firstLooks is how long after a scout was sent a comparison still waits for it to see what is there. A kind that cannot be listed in
-// that time, because the server of its API does not answer, is left out until it can.
+// firstLooks is how long after a scout was sent a comparison still waits for it to see what is there. A kind that cannot be
+// listed in that time, because the server of its API does not answer, is left out until it can.
 const firstLooks = 10 * time.Second
 
 // passed are kinds that change all the time, or that nobody renders: those that Argo CD excludes unless told otherwise

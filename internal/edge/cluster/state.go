@@ -64,8 +64,8 @@ func (s *State) Close() {
 }
 
 // Live is what the application tracks or wants, in the versions of kinds and in those where its mark was seen, and what those
-// own. It waits until each kind has been read once. A kind that the cluster does not serve holds nothing; one that may not be read is a refusal. The objects
-// are the caller's own.
+// own. It waits until each kind has been read once. A kind that the cluster does not serve holds nothing; one that may not be
+// read is a refusal. The objects are the caller's own.
 func (s *State) Live(ctx context.Context, tracking application.Tracking, wanted []manifest.Key, kinds []manifest.Kind, namespaces []string) (application.Live, error) {
 	s.adopt(tracking, wanted)
 	own := mark(tracking)
