@@ -50,8 +50,11 @@ func (w *walk) nodePath(using, who string) (string, ending) {
 	}
 	o := w.do(program.Find{Tool: "node", Version: wanted})
 	if o.Failure == program.UnmetPrerequisites && n > oldNode {
-		if other := w.do(program.Find{Tool: "node", Version: fmt.Sprint(">=", oldNode)}); other.Failure == "" && len(other.Values) > 1 {
+		other := w.do(program.Find{Tool: "node", Version: fmt.Sprint(">=", oldNode)})
+		if other.Failure != program.UnmetPrerequisites { // found, or not for want of one
 			o = other
+		}
+		if other.Failure == "" && len(other.Values) > 1 {
 			w.warn("%s asks for %s and runs on Node.js %s, the newest of this machine [%s]", who, using, o.Values[0], CodeNode)
 		}
 	}

@@ -5,6 +5,7 @@ package tool
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -137,12 +138,12 @@ func (x *Finder) linked(k kind, f Found) (string, error) {
 		if now, err := os.Readlink(filepath.Join(dir, name)); err == nil && now == target {
 			continue
 		}
-		temp := filepath.Join(dir, fmt.Sprintf(".%s.%d", name, os.Getpid()))
-		_ = os.Remove(temp)
+		temp := filepath.Join(dir, fmt.Sprintf(".%s.%s", name, rand.Text())) // jobs link side by side
 		if err := os.Symlink(target, temp); err != nil {
 			return "", fmt.Errorf("make links to %s: %w", k.title, err)
 		}
 		if err := os.Rename(temp, filepath.Join(dir, name)); err != nil {
+			_ = os.Remove(temp)
 			return "", fmt.Errorf("make links to %s: %w", k.title, err)
 		}
 	}

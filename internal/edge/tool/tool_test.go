@@ -195,6 +195,32 @@ func TestSharedFolderIsNotPutOnPath(t *testing.T) {
 	}
 }
 
+func TestJobsLinkSideBySide(t *testing.T) {
+	m := newMachine(t)
+	m.program("/usr/bin/node", "v20.1.0")
+	for range 20 {
+		errs := make(chan error)
+		for range 8 {
+			go func() {
+				_, err := m.finder("/usr/bin").Find(t.Context(), program.Find{Tool: "node"})
+				errs <- err
+			}()
+		}
+		for range 8 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		links, err := filepath.Glob(m.root + "/links/node/20.1.0/*/*")
+		if err != nil || len(links) != 1 || filepath.Base(links[0]) != "node" {
+			t.Fatalf("links: %q, %v", links, err)
+		}
+		if err := os.RemoveAll(m.root + "/links"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestShimStandsForTheRealProgram(t *testing.T) {
 	m := several(t)
 	m.program("/home/.pyenv/shims/python3", "python CPython 3.12.1 "+m.root+"/home/.pyenv/versions/3.12.1")
