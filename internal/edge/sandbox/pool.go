@@ -137,7 +137,7 @@ func (p *Pool) take(ctx context.Context) (*worker, error) {
 func (p *Pool) giveBack(w *worker) {
 	w.uses++
 	p.mu.Lock()
-	keep := !w.broken && w.uses < p.options.Uses && !p.closed
+	keep := !w.broken.Load() && w.uses < p.options.Uses && !p.closed
 	if keep {
 		w.timer = time.AfterFunc(p.options.Idle, func() { p.retire(w) })
 		p.idle = append(p.idle, w)

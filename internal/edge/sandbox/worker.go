@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/fault"
@@ -28,7 +29,7 @@ type worker struct {
 	base   int64 // memory that it has before any request, in bytes
 	memory int64
 	uses   int
-	broken bool
+	broken atomic.Bool
 	timer  *time.Timer
 	once   sync.Once
 }
@@ -86,7 +87,9 @@ func (w *worker) do(ctx context.Context, request json.RawMessage, limit time.Dur
 				return err
 			}
 			if m.Ask == "" {
-				w.broken = w.broken || m.Retire
+				if m.Retire {
+					w.broken.Store(true)
+				}
 				if m.Error != nil {
 					return &told{m.Error.unpack()}
 				}
@@ -100,7 +103,7 @@ func (w *worker) do(ctx context.Context, request json.RawMessage, limit time.Dur
 		return nil, t.error
 	}
 	if err != nil {
-		w.broken = true
+		w.broken.Store(true)
 	}
 	return answer, err
 }
@@ -182,7 +185,7 @@ func tooMuch(memory int64) error {
 
 // end kills the child and waits for it. It may be called more than once.
 func (w *worker) end() {
-	w.broken = true
+	w.broken.Store(true)
 	w.once.Do(func() {
 		_ = w.cmd.Process.Kill() // it may have ended by itself
 		_ = w.in.Close()
