@@ -353,7 +353,7 @@ func TestHostileGitHubArtifacts(t *testing.T) {
 			t.Errorf("%s: nothing was uploaded: %s", name, clip(lines))
 		}
 		if h.last()[id] != "success" {
-			t.Errorf("%s: the job is %q: %s", name, h.last()[id], clip(lines))
+			t.Errorf("%s: the job is %q (%s): %s\n%s", name, h.last()[id], h.job(t, id).Reason, clip(lines), clip(o.said()))
 		}
 		t.Logf("%s: %.200q", name, lines)
 	}
