@@ -89,4 +89,5 @@ var Annotations = []Row{
 	means("sluice.dev/analysis", "our own, at an ApplicationSet: [what is measured after a step](applicationsets.md#across-clusters)"),
 	means("sluice.dev/analysis-args", "our own, at an ApplicationSet: what those analyses are given"),
 	means("sluice.dev/cut-over", "our own, at an ApplicationSet: [all blue-green Rollouts at once](applicationsets.md#across-clusters)"),
+	means("sluice.dev/operation", "our own, put on hooks: [the operation that made it](deliver.md#moving-here-and-back)"),
 }

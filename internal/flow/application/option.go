@@ -34,6 +34,10 @@ const (
 	helmPolicy     = "helm.sh/resource-policy"
 )
 
+// AnnotationOperation is our own, at a hook: the operation, its try and the phase that made it. A controller that takes an
+// operation over knows by it the hooks whose making the one before could not record, and does not make them again.
+const AnnotationOperation = "sluice.dev/operation"
+
 // SyncManager is the field manager of syncs, as Argo CD names its own, so that an application may move either way.
 const SyncManager = "argocd-controller"
 

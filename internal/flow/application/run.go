@@ -140,6 +140,7 @@ func (n *syncer) apply(t *task, test bool) Apply {
 	}
 	a.Hook = t.phase
 	a.Object = t.target.Copy()
+	a.Object.SetAnnotation(AnnotationOperation, n.maker(t))
 	finalizers := a.Object.List("metadata", "finalizers")
 	if !slices.Contains(finalizers, any(HookFinalizer)) {
 		a.Object.Set(append(slices.Clone(finalizers), HookFinalizer), "metadata", "finalizers")

@@ -465,6 +465,33 @@ func TestHookLeftBehind(t *testing.T) {
 	wantLines(t, "actions", w.done(), []string{"remove hook", "apply hook"})
 }
 
+// A controller that was killed between making hooks and recording that they are made leaves them to the next, which makes none
+// again; a retry does.
+func TestHookMadeOnce(t *testing.T) {
+	w := newWorld(t, stream(config("both", "hook=PreSync,PostSync"), config("kept", "hook=PreSync", "hook-delete-policy=HookSucceeded"), workload))
+	w.health["both"], w.health["kept"] = "Progressing", "Progressing"
+	w.begin(app.SyncOperation{})
+	applied := func(name string) bool { return slices.Contains(w.done(), "apply "+name) }
+	for before := w.state; ; before = w.state {
+		if w.step(); applied("both") && applied("kept") {
+			w.state, w.answers, w.applied = before, nil, time.Time{}
+			break
+		}
+	}
+	w.log = nil
+	w.run(5)
+	wantLines(t, "results after the kill", w.results(), []string{"both PreSync Synced Running: configmap/both created", "kept PreSync Synced Running: configmap/kept created"})
+	wantLines(t, "done after the kill", w.done(), nil)
+	w.health["both"], w.health["kept"] = "Healthy", "Healthy"
+	wantEnd(t, w.run(20), app.Succeeded, "successfully synced (no more tasks)")
+	wantLines(t, "done until the end", w.done(), []string{"apply web", "remove both", "apply both", "remove kept"})
+	w.state.Phase, w.state.RetryCount = app.Running, 1
+	w.state = w.state.Again()
+	w.log = nil
+	wantEnd(t, w.run(30), app.Succeeded, "successfully synced (no more tasks)")
+	wantLines(t, "done in the retry", w.done(), []string{"remove both", "apply both", "apply kept", "apply web", "remove both", "apply both", "remove kept"})
+}
+
 // What the cluster shows right after an apply may be old, so it does not fail a sync.
 func TestStaleHealth(t *testing.T) {
 	w := newWorld(t, stream(workload, config("b", "sync-wave=1")))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
@@ -67,6 +68,9 @@ func (n *syncer) plan() {
 	}
 	for _, t := range n.tasks {
 		t.result = n.results[resultKey{t.key, t.phase}]
+		if t.pending() && n.made(t) {
+			n.set(t, "Synced", Running, done(Apply{Object: t.target}, t.live))
+		}
 	}
 	reverse(n.tasks, n.options)
 	order(n.tasks)
@@ -140,6 +144,17 @@ func (n *syncer) planHook(p *Pair) {
 		}
 		n.tasks = append(n.tasks, t)
 	}
+}
+
+// made reports whether this try of the operation has made a hook, which its results do not say where the controller ended
+// before it could record that.
+func (n *syncer) made(t *task) bool {
+	return t.hook && t.live != nil && t.live.Annotation(AnnotationOperation) == n.maker(t)
+}
+
+// maker names the operation, its try and the phase that makes a hook.
+func (n *syncer) maker(t *task) string {
+	return fmt.Sprintf("%s/%d/%s", n.state.StartedAt.UTC().Format(time.RFC3339), n.state.RetryCount, t.phase)
 }
 
 // suffix is what a hook without a name is called by: the revision, the phase and the operation's start.
