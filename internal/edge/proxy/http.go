@@ -131,18 +131,21 @@ func (l *listener) handle(ctx *fasthttp.RequestCtx) {
 	since := g.meter.begin()
 	got := fasthttp.AcquireResponse()
 	b, err := forward(&ctx.Request, got, g)
-	end := func() {
-		b.flight.Add(-1)
-		g.meter.end(since, ctx.Response.StatusCode())
-		fasthttp.ReleaseResponse(got)
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		failed(ctx, t.name, b, err)
-		end()
-		return
+		g.served(b, got, since, ctx.Response.StatusCode())
+	case flows(ctx, got):
+		head(ctx, got)
+		stream(ctx, got, func() { b.cut(got.LocalAddr()) }, func() { g.served(b, got, since, ctx.Response.StatusCode()) })
+	default:
+		head(ctx, got)
+		if ctx.Response.SkipBody = ctx.IsHead(); !ctx.IsHead() {
+			ctx.Response.SetBody(got.Body())
+		}
+		g.served(b, got, since, ctx.Response.StatusCode())
 	}
-	answer(ctx, got, func() { b.cut(got.LocalAddr()) }, end)
-	if stay != "" {
+	if err == nil && stay != "" {
 		remember(ctx, t.sticky, stay)
 	}
 	if l.closing.Load() {
@@ -150,32 +153,38 @@ func (l *listener) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// answer hands an endpoint's answer to the client. cut ends an answer that flows when the client has left, end is called
-// when all of it has gone.
-func answer(ctx *fasthttp.RequestCtx, got *fasthttp.Response, cut, end func()) {
-	resp := &ctx.Response
-	got.Header.CopyTo(&resp.Header)
-	resp.Header.ResetConnectionClose()
-	hop(resp.Header.Peek("Connection"), resp.Header.Del)
+// served counts a request out.
+func (g *group) served(b *backend, got *fasthttp.Response, since time.Time, code int) {
+	b.flight.Add(-1)
+	g.meter.end(since, code)
+	fasthttp.ReleaseResponse(got)
+}
+
+// head hands the head of an endpoint's answer to the client.
+func head(ctx *fasthttp.RequestCtx, got *fasthttp.Response) {
+	h := &ctx.Response.Header
+	got.Header.CopyTo(h)
+	h.ResetConnectionClose()
+	hop(h.Peek("Connection"), h)
+}
+
+// flows reports whether a body is handed on as it comes.
+func flows(ctx *fasthttp.RequestCtx, got *fasthttp.Response) bool {
 	size := got.Header.ContentLength()
-	if ctx.IsHead() || !got.IsBodyStream() || size >= 0 && size <= bodyAtOnce {
-		if ctx.IsHead() {
-			resp.SkipBody = true
-		} else {
-			resp.SetBody(got.Body())
-		}
-		end()
-		return
-	}
+	return !ctx.IsHead() && got.IsBodyStream() && (size < 0 || size > bodyAtOnce)
+}
+
+// stream hands a body to the client. cut ends an answer when the client has left, end is called when all of it has gone.
+func stream(ctx *fasthttp.RequestCtx, got *fasthttp.Response, cut, end func()) {
 	stop := ctx.Conn().(*begun).watch(cut)
-	resp.ImmediateHeaderFlush = true
-	resp.SetBodyStream(&counted{Reader: got.BodyStream(), end: func(err error) {
+	ctx.Response.ImmediateHeaderFlush = true
+	ctx.Response.SetBodyStream(&counted{Reader: got.BodyStream(), end: func(err error) {
 		stop()
 		if err != nil {
 			got.SetConnectionClose() // what is left unread must not become the next request's answer
 		}
 		end()
-	}}, max(size, -1))
+	}}, max(got.Header.ContentLength(), -1))
 }
 
 // forward sends the request to an endpoint of the group, to another where one cannot be connected to. The endpoint that it
@@ -201,14 +210,14 @@ func forward(req *fasthttp.Request, resp *fasthttp.Response, g *group) (*backend
 // prepare makes the client's request ours: what is for one hop stays, who asked is told.
 func prepare(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Request.Header
-	hop(h.Peek("Connection"), h.Del)
+	hop(h.Peek("Connection"), h)
 	h.ResetConnectionClose()
 	ctx.Request.UseHostHeader = true
-	ip := ctx.RemoteIP().String()
+	from := ctx.Conn().(*begun).from
 	if before := h.Peek("X-Forwarded-For"); len(before) > 0 {
-		ip = string(before) + ", " + ip
+		from = string(before) + ", " + from
 	}
-	h.Set("X-Forwarded-For", ip)
+	h.Set("X-Forwarded-For", from)
 	if len(h.Peek("X-Forwarded-Proto")) == 0 {
 		h.Set("X-Forwarded-Proto", "http")
 	}
@@ -218,16 +227,16 @@ func prepare(ctx *fasthttp.RequestCtx) {
 }
 
 // hop removes the headers that are for one connection only (RFC 9110, section 7.6.1).
-func hop(connection []byte, remove func(string)) {
+func hop(connection []byte, h interface{ Del(name string) }) {
 	if len(connection) > 0 {
 		for name := range strings.SplitSeq(string(connection), ",") {
-			remove(strings.TrimSpace(name))
+			h.Del(strings.TrimSpace(name))
 		}
-		remove("Connection")
+		h.Del("Connection")
 	}
-	remove("Keep-Alive")
-	remove("Proxy-Connection")
-	remove("Upgrade")
+	h.Del("Keep-Alive")
+	h.Del("Proxy-Connection")
+	h.Del("Upgrade")
 }
 
 func nobody(ctx *fasthttp.RequestCtx, service string) {

@@ -242,7 +242,8 @@ func (l *listener) serve(c net.Conn) {
 		return
 	}
 	_ = c.SetReadDeadline(time.Time{})
-	begun := &begun{Conn: c, first: first[:n]}
+	begun := &begun{Conn: c, first: first[:n], closing: &l.closing}
+	begun.from, _, _ = net.SplitHostPort(c.RemoteAddr().String())
 	if n >= 3 && string(first[:3]) == "PRI" {
 		l.http2(begun)
 		return
