@@ -81,7 +81,7 @@ var Annotations = []Row{
 	works("argocd.argoproj.io/tracking-id"),
 	works("argocd.argoproj.io/deletion-approved"),
 	works("argocd.argoproj.io/ignore-healthcheck"),
-	noted("argocd.argoproj.io/skip-reconcile", "not read: every Application is reconciled"),
+	works("argocd.argoproj.io/skip-reconcile"),
 	noted("argocd.argoproj.io/manifest-generate-paths", "not read: every commit is compared, and what was rendered before is not rendered again"),
 	noted("notifications.argoproj.io/…", "not read: no notifications are sent"),
 	means("sluice.dev/strategy", "our own, at a Deployment: [a Rollout without changing the kind](rollouts.md)"),
