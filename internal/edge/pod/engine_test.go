@@ -114,7 +114,7 @@ containers:
 `)
 	b.until("a", "Running web:running+ready side:running+ready")
 	for port, want := range map[string]string{"8080": "from the image", "9090": "aside\n"} {
-		r, err := http.Get("http://" + b.statuses["a"].Text("podIP") + ":" + port + "/") //nolint:noctx // a test's
+		r, err := http.Get("http://" + b.status("a").Text("podIP") + ":" + port + "/") //nolint:noctx // a test's
 		if err != nil {
 			t.Fatal(err)
 		}

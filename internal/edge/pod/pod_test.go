@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -174,6 +175,20 @@ func (b *bench) wait(what string, ok func() bool) {
 	}
 }
 
+// status is what was told last of a pod.
+func (b *bench) status(name string) manifest.Object {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.statuses[name]
+}
+
+// told are the events so far.
+func (b *bench) told() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.events)
+}
+
 // until waits for a summary.
 func (b *bench) until(name, want string) {
 	b.t.Helper()
@@ -219,7 +234,7 @@ containers:
 volumes: [{name: work, emptyDir: {}}]
 `)
 	b.until("a", "Succeeded first:exit0 c:exit0")
-	ip := b.statuses["a"].Text("podIP")
+	ip := b.status("a").Text("podIP")
 	want := "one\nfrom-map own from-map-own d d $(D) $(NO) a " + ip + " 127.8.0.1:5432 hunter2 2\na\n"
 	if got := strings.Replace(b.logs(p, objects.LogOptions{}), "err\n", "", 1); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -227,7 +242,7 @@ volumes: [{name: work, emptyDir: {}}]
 	if got := b.logs(p, objects.LogOptions{Tail: 1, Timestamps: true}); !strings.Contains(got, "Z ") || strings.Count(got, "\n") != 1 {
 		t.Errorf("the tail: %q", got)
 	}
-	for _, e := range b.events {
+	for _, e := range b.told() {
 		if strings.Contains(e, "hunter2") {
 			t.Errorf("an event tells a secret: %s", e)
 		}
@@ -311,7 +326,7 @@ volumes:
 				t.Error("the machine's root has a folder of the pod's")
 			}
 			warned := false
-			for _, e := range b.events {
+			for _, e := range b.told() {
 				warned = warned || strings.Contains(e, "MountsRewritten")
 			}
 			if warned == mounts {
@@ -353,7 +368,7 @@ func TestProbes(t *testing.T) {
 	b.until("tcp", "Running c:running+ready")
 	b.run("grpc", "containers: [{name: c, command: [sleep, '1000'], readinessProbe: {periodSeconds: 1, failureThreshold: 1, grpc: {port: 50051, service: shop}}}]")
 	b.until("grpc", "Running c:running")
-	at, err := net.Listen("tcp", net.JoinHostPort(b.statuses["grpc"].Text("podIP"), "50051"))
+	at, err := net.Listen("tcp", net.JoinHostPort(b.status("grpc").Text("podIP"), "50051"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,11 +387,11 @@ func TestProbes(t *testing.T) {
 	b.until("dead", "Running c:running+ready")
 	b.until("dead", "Running c:running+ready×1")
 	found := false
-	for _, e := range b.events {
+	for _, e := range b.told() {
 		found = found || strings.Contains(e, "dead Killing: Container c failed liveness probe, will be restarted")
 	}
 	if !found {
-		t.Errorf("events: %v", b.events)
+		t.Errorf("events: %v", b.told())
 	}
 }
 
