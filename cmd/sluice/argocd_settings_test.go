@@ -191,6 +191,7 @@ func settingsScenarios() []lone {
 			s.must("terminate")
 		}}, nil},
 	}
+	out = append(out, impersonations()...)
 	for _, phase := range []string{"PreSync", "Sync", "PostSync"} {
 		out = append(out, lone{scenario{name: "hook: the end of a Job that deletes itself is seen, " + phase, path: "hook-resource-deleted-externally", run: func(s *site) {
 			s.edit("hook.yaml", annotated(hookKey, phase))

@@ -110,11 +110,8 @@ func (p *deliveryParts) controller(home deliver.Cluster) *deliver.Controller {
 	if p.wrap != nil {
 		sources = p.wrap(sources)
 	}
-	r := p.rules()
 	c := &deliver.Controller{
-		Home: home, Clusters: p.places, Sources: sources, Namespace: p.namespace, Assess: p.assess,
-		Settings: r.Settings, Method: r.Method, Label: r.Label, Installation: r.Installation, ServerSideDiff: r.ServerSideDiff,
-		Interval: r.Interval, Jitter: r.Jitter, Globals: r.Globals,
+		Home: home, Clusters: p.places, Sources: sources, Namespace: p.namespace, Assess: p.assess, Rules: p.rules(),
 	}
 	p.applyParameters(c)
 	return c
@@ -180,10 +177,14 @@ func (p *places) close() {
 	clear(p.opened)
 }
 
-// Resolve fills a destination's server and name, in Argo CD's words where there is no such cluster.
-func (p *places) Resolve(ctx context.Context, d application.Destination) (application.Destination, error) {
-	d, _, _, err := p.find(ctx, d)
-	return d, err
+// Resolve fills a destination's server and name, in Argo CD's words where there is no such cluster, and tells the project that
+// it belongs to.
+func (p *places) Resolve(ctx context.Context, d application.Destination) (application.Destination, string, error) {
+	d, c, _, err := p.find(ctx, d)
+	if c == nil {
+		return d, "", err
+	}
+	return d, c.Project, err
 }
 
 func (p *places) find(ctx context.Context, d application.Destination) (application.Destination, *cluster.Connection, string, error) {

@@ -100,7 +100,10 @@ func (p *deliveryParts) configure(ctx context.Context) (changed bool, err error)
 // rules are the settings in the engine's words.
 func (p *deliveryParts) rules() deliver.Rules {
 	s, _ := p.book.now()
-	r := deliver.Rules{Settings: s.Comparison, Method: s.Method, Label: s.Label, Installation: orText(s.Installation, p.installation), ServerSideDiff: p.params.serverSideDiff}
+	r := deliver.Rules{
+		Settings: s.Comparison, Method: s.Method, Label: s.Label, Installation: orText(s.Installation, p.installation),
+		ServerSideDiff: p.params.serverSideDiff, Impersonate: s.Impersonate, Lenient: s.Lenient,
+	}
 	if s.Interval != nil {
 		if r.Interval = *s.Interval; r.Interval == 0 {
 			r.Interval = -1

@@ -82,8 +82,9 @@ var projectRows = slices.Concat(
 	all("spec.syncWindows", "", ".kind", ".schedule", ".duration", ".applications", ".namespaces", ".clusters", ".manualSync", ".timeZone", ".andOperator", ".description", ".syncOverrun"),
 	[]Row{
 		works("spec.sourceNamespaces"),
-		refused("spec.permitOnlyProjectScopedClusters", "clusters do not belong to projects", "name the clusters that are permitted in spec.destinations"),
-		refused("spec.destinationServiceAccounts", "objects are written as the user of the kubeconfig or of the cluster's Secret, never as another", "give the cluster's Secret the account that may do what the project needs"),
+		works("spec.permitOnlyProjectScopedClusters"),
+		works("spec.destinationServiceAccounts"), works("spec.destinationServiceAccounts.server"), works("spec.destinationServiceAccounts.namespace"),
+		works("spec.destinationServiceAccounts.defaultServiceAccount"),
 		refused("spec.signatureKeys", "signatures of commits are not checked", "check them in a pipeline before the branch moves"),
 		refused("spec.sourceIntegrity", "signatures of commits are not checked", "check them in a pipeline before the branch moves"),
 	},

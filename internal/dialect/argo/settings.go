@@ -26,6 +26,8 @@ type Settings struct {
 	Off          []string       // the kinds of sources that are not rendered as such: Helm, Kustomize, Jsonnet
 	Unbound      bool           // kustomize may read what is outside of a kustomization's folder, inside of the repository
 	Globals      []Global
+	Impersonate  bool // application.sync.impersonation.enabled
+	Lenient      bool // application.sync.impersonation.enforced is false: what has no account is synced as the controller
 }
 
 // Global is a project whose lists are added to those of all that the selector takes (documentation page "Projects").
@@ -48,6 +50,8 @@ func ReadSettings(name string, data map[string]string) (Settings, fault.Faults) 
 	out.Method, out.Label, out.Installation = r.method(), r.text("application.instanceLabelKey"), r.text("installationID")
 	out.Interval, out.Jitter = r.span("timeout.reconciliation"), r.span("timeout.reconciliation.jitter")
 	out.NoInCluster = r.no("cluster.inClusterEnabled")
+	out.Impersonate = strings.EqualFold(r.text("application.sync.impersonation.enabled"), "true")
+	out.Lenient = strings.EqualFold(r.text("application.sync.impersonation.enforced"), "false")
 	for _, kind := range []string{"Helm", "Jsonnet", "Kustomize"} {
 		if r.no(strings.ToLower(kind) + ".enable") {
 			out.Off = append(out.Off, kind)
@@ -238,10 +242,6 @@ func (r *settings) buildOptions() {
 
 // unsupported tells of settings that would change what is done and do not here.
 func (r *settings) unsupported() {
-	if r.text("application.sync.impersonation.enabled") == "true" {
-		r.fault(CodeRefused, "application.sync.impersonation.enabled", "syncs do not impersonate service accounts here").
-			WithSeverity(fault.Warning).WithHint("they are done as the user of the kubeconfig, or of the cluster's Secret")
-	}
 	for _, key := range slices.Sorted(maps.Keys(r.data)) {
 		if strings.HasPrefix(key, "kustomize.path.") || strings.HasPrefix(key, "kustomize.version.") {
 			r.fault(CodeNoted, key, "other versions of kustomize are not run here").WithSeverity(fault.Warning)

@@ -71,7 +71,8 @@ func TestReadSettings(t *testing.T) {
 			"global projects", `{globalProjects: "- labelSelector:\n    matchExpressions: [{key: opt, operator: In, values: [me]}]\n  projectName: all"}`,
 			`{"Globals":[{"projectName":"all","labelSelector":{"matchExpressions":[{"key":"opt","operator":"In","values":["me"]}]}}]}`, nil,
 		},
-		{"impersonation", `{application.sync.impersonation.enabled: "true"}`, `{}`, []string{"do not impersonate"}},
+		{"impersonation", `{application.sync.impersonation.enabled: "true"}`, `{"Impersonate":true}`, nil},
+		{"impersonation where there is an account", `{application.sync.impersonation.enabled: "true", application.sync.impersonation.enforced: "false"}`, `{"Impersonate":true,"Lenient":true}`, nil},
 	} {
 		var data map[string]string
 		if err := yaml.Unmarshal([]byte(c.data), &data); err != nil {

@@ -188,7 +188,7 @@ func put(at map[string]any, path, lists []string, whole string) {
 		switch {
 		case strings.HasSuffix(whole, "permitOnlyProjectScopedClusters"):
 			at[name] = true
-		case slices.Contains([]string{"roles", "signatureKeys", "destinationServiceAccounts"}, name):
+		case slices.Contains([]string{"roles", "signatureKeys"}, name):
 			at[name] = []any{map[string]any{"name": "x"}}
 		case name == "apiVersions":
 			at[name] = []any{"v1"}

@@ -156,13 +156,14 @@ func (c *Cluster) Delete(ctx context.Context, kind manifest.Kind, namespace, nam
 		options["dryRun"] = []any{"All"}
 	}
 	r.media, r.body, r.twice, r.stale = "application/json", options.JSON(), true, w.UID == ""
+	r.as = w.As
 	_, err = c.do(ctx, r)
 	return c.served(kind, err)
 }
 
 // write puts how a write is to be done into the request.
 func (r *call) write(c *Cluster, w manifest.Writing) {
-	r.query = url.Values{"fieldManager": {or(w.Manager, c.options.Manager)}}
+	r.query, r.as = url.Values{"fieldManager": {or(w.Manager, c.options.Manager)}}, w.As
 	if w.DryRun {
 		r.query.Set("dryRun", "All")
 	}

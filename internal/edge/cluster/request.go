@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/client-go/transport"
+
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
 
@@ -35,7 +37,8 @@ type call struct {
 	body         []byte
 	accept       string
 	twice, stale bool
-	secret       bool // what the server says of it may quote a Secret's data
+	as           string // the user that it is done as; "" for our own
+	secret       bool   // what the server says of it may quote a Secret's data
 }
 
 // do sends a request, again where that can help, and gives the body of the answer.
@@ -142,6 +145,9 @@ func (c *Cluster) send(ctx context.Context, r call) (*http.Response, error) {
 	request.Header.Set("Accept", or(r.accept, "application/json"))
 	if r.media != "" {
 		request.Header.Set("Content-Type", r.media)
+	}
+	if r.as != "" {
+		request.Header.Set(transport.ImpersonateUserHeader, r.as)
 	}
 	answer, err := c.client.Do(request)
 	if err != nil {

@@ -41,7 +41,7 @@ func carry(ctx context.Context, at *place, actions []application.SyncAction) []a
 }
 
 func do(ctx context.Context, at *place, a application.SyncAction) application.Answer {
-	to := at.to
+	to := at.writer()
 	switch a := a.(type) {
 	case application.Apply:
 		if err := at.refuses(a.Object); err != nil {

@@ -169,7 +169,7 @@ func TestAcrossTwoClusters(t *testing.T) {
 	books := &shelf{}
 	books.commit(map[string]string{"web": strings.ReplaceAll(webRollout, "VERSION", "1")})
 	where := twoSites{"eu": eu, "us": us}
-	c := &deliver.Controller{Home: home, Clusters: where, Sources: books, Assess: assessRollouts, WaveDelay: -1, Interval: time.Second, Jitter: time.Millisecond, Installation: eu.Namespace}
+	c := &deliver.Controller{Home: home, Clusters: where, Sources: books, Assess: assessRollouts, WaveDelay: -1, Rules: deliver.Rules{Interval: time.Second, Jitter: time.Millisecond, Installation: eu.Namespace}}
 	sets := &deliver.Sets{Home: home, Clusters: where, World: func(context.Context, applicationset.Set, bool) applicationset.World { return applicationset.World{} }}
 	for _, run := range []func(context.Context) error{c.Run, sets.Run} {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -266,12 +266,12 @@ func (a twoSites) Find(_ context.Context, d application.Destination) (deliver.Cl
 	return s.api, s.state, nil
 }
 
-func (a twoSites) Resolve(ctx context.Context, d application.Destination) (application.Destination, error) {
+func (a twoSites) Resolve(ctx context.Context, d application.Destination) (application.Destination, string, error) {
 	if _, _, err := a.Find(ctx, d); err != nil {
-		return d, err
+		return d, "", err
 	}
 	d.Server = a[d.Name].Server
-	return d, nil
+	return d, "", nil
 }
 
 // assessRollouts is health as Argo CD's scripts assess Rollouts, and by built-in rules.

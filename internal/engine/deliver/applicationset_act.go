@@ -122,7 +122,7 @@ func (s *Sets) untie(ctx context.Context, o manifest.Object) error {
 	if err != nil {
 		return nil //nolint:nilerr // whoever finalizes it tells
 	}
-	if _, err := r.Resolve(ctx, app.Spec.Destination); err == nil || ctx.Err() != nil || manifest.Passing(err) {
+	if _, _, err := r.Resolve(ctx, app.Spec.Destination); err == nil || ctx.Err() != nil || manifest.Passing(err) {
 		return nil
 	}
 	left := slices.DeleteFunc(list, func(f string) bool { return f == application.ResourcesFinalizer })

@@ -158,7 +158,7 @@ func (s *Sets) valid(ctx context.Context, o manifest.Object) error {
 		}
 	}
 	if r, ok := s.Clusters.(Resolver); ok {
-		_, err = r.Resolve(ctx, app.Spec.Destination)
+		_, _, err = r.Resolve(ctx, app.Spec.Destination)
 	} else {
 		_, _, err = s.Clusters.Find(ctx, app.Spec.Destination)
 	}

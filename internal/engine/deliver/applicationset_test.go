@@ -32,9 +32,9 @@ func (a atlas) Find(_ context.Context, d application.Destination) (deliver.Clust
 	return c, nil, nil
 }
 
-func (a atlas) Resolve(ctx context.Context, d application.Destination) (application.Destination, error) {
+func (a atlas) Resolve(ctx context.Context, d application.Destination) (application.Destination, string, error) {
 	_, _, err := a.Find(ctx, d)
-	return d, err
+	return d, "", err
 }
 
 // setHarness is a Sets over a store in memory.

@@ -32,29 +32,16 @@ type Controller struct {
 	Sources Sources
 	// Assess gives what assesses the health of objects, those given and others; Status "" means that a kind has none.
 	Assess func(ctx context.Context, objects []manifest.Object) (func(manifest.Object) application.Health, error)
-	// Settings are the rules of all applications.
-	Settings application.Settings
-	// Method is how resources are tracked: annotation (the default), label, annotation+label.
-	Method string
-	// Label is the tracking label's name, app.kubernetes.io/instance unless told.
-	Label string
-	// Installation is the id that keeps two installations apart that share a cluster.
-	Installation string
+	// Rules hold until Rule gives others.
+	Rules
 	// Namespace holds the projects, the clusters' Secrets and Applications; DefaultNamespace unless told.
 	Namespace string
 	// Namespaces are globs (or regular expressions between slashes) of further namespaces whose Applications are reconciled.
 	Namespaces []string
-	// Interval is how often each Application is compared though nothing told of a change; negative for never. Jitter is
-	// the most that is added at random, a third of it unless told.
-	Interval, Jitter time.Duration
 	// SelfHeal is the wait between two self-healing syncs of the same revision.
 	SelfHeal application.SelfHeal
 	// WaveDelay is the pause between the waves of a sync: zero for Argo CD's 2 s, less for none.
 	WaveDelay time.Duration
-	// ServerSideDiff compares by dry runs in the cluster where an application does not say otherwise.
-	ServerSideDiff bool
-	// Globals are projects that others inherit from.
-	Globals []Global
 	// SyncTimeout ends an operation that takes longer; zero for never.
 	SyncTimeout time.Duration
 	// Workers is how many Applications are worked on at once.
@@ -144,11 +131,8 @@ func (c *Controller) Prepare() {
 		return
 	}
 	c.defaults()
-	r := Rules{
-		Settings: c.Settings, Method: c.Method, Label: c.Label, Installation: c.Installation, ServerSideDiff: c.ServerSideDiff,
-		Interval: c.Interval, Jitter: c.Jitter, Globals: c.Globals,
-	}
-	c.complete(&r)
+	r := c.Rules
+	r.complete()
 	c.rules.Store(&r)
 	c.queue = loop.New[name]()
 	c.apps = map[name]*entry{}

@@ -70,7 +70,7 @@ func (c *Controller) destined(ctx context.Context, app application.Application) 
 	if p.project, bad = c.projectOf(app); bad != nil {
 		return nil, errors.New("error getting project: " + bad[0].Message)
 	}
-	at, err := c.resolve(ctx, app.Spec.Destination)
+	at, _, err := c.resolve(ctx, app.Spec.Destination)
 	if err != nil {
 		return nil, nil //nolint:nilerr // a cluster that is named by nothing
 	}

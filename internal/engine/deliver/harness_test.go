@@ -125,15 +125,15 @@ func (h here) Find(context.Context, application.Destination) (deliver.Cluster, d
 	return h.to, h.state, nil
 }
 
-func (h here) Resolve(_ context.Context, d application.Destination) (application.Destination, error) {
+func (h here) Resolve(_ context.Context, d application.Destination) (application.Destination, string, error) {
 	if d.Name != "" && d.Server != "" {
-		return d, fmt.Errorf("application destination can't have both name and server defined: %s %s", d.Name, d.Server)
+		return d, "", fmt.Errorf("application destination can't have both name and server defined: %s %s", d.Name, d.Server)
 	}
 	if d.Name == "gone" {
-		return d, fmt.Errorf("there are no clusters with this name: %s", d.Name)
+		return d, "", fmt.Errorf("there are no clusters with this name: %s", d.Name)
 	}
 	d.Server, d.Name = "https://kubernetes.default.svc", "in-cluster"
-	return d, nil
+	return d, "", nil
 }
 
 // harness is a controller over a store in memory, a shelf and a real cluster.
@@ -169,7 +169,7 @@ func start(t *testing.T, level kubetest.Level, options ...option) *harness {
 	state := cluster.NewState(h.to, cluster.Scope{})
 	t.Cleanup(state.Close)
 	h.c = &deliver.Controller{
-		Home: h.home, Clusters: here{h.to, state}, Sources: h.shelf, Assess: assess, WaveDelay: -1, Installation: h.kube.Namespace,
+		Home: h.home, Clusters: here{h.to, state}, Sources: h.shelf, Assess: assess, WaveDelay: -1, Rules: deliver.Rules{Installation: h.kube.Namespace},
 		Tell: func(x deliver.Told) {
 			h.mu.Lock()
 			defer h.mu.Unlock()

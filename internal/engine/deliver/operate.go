@@ -136,6 +136,9 @@ func (c *Controller) advance(ctx context.Context, e *entry, app application.Appl
 	if bad != nil {
 		return ended(state, application.Errored, "%s", formatConditions(bad)), false
 	}
+	if at.noUser != nil {
+		return ended(state, application.Errored, "failed to find a matching service account to impersonate: %v", at.noUser), false
+	}
 	if state.Phase != application.Terminating {
 		if w := c.window(at, state); !w.Allowed {
 			state.Message = "Sync operation blocked by sync window"

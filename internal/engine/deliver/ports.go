@@ -59,9 +59,9 @@ type Clusters interface {
 }
 
 // Resolver is what a Clusters may also be: it tells server and name of a destination that has one of them, which projects
-// and windows go by. An error says that the destination is none.
+// and windows go by, and the project that the cluster belongs to, "" for none. An error says that the destination is none.
 type Resolver interface {
-	Resolve(ctx context.Context, d application.Destination) (application.Destination, error)
+	Resolve(ctx context.Context, d application.Destination) (at application.Destination, project string, err error)
 }
 
 // Sources resolves and renders what is desired.

@@ -51,7 +51,7 @@ func (c *Controller) predict(ctx context.Context, e *entry, at *place, d applica
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			answer, err := apply(ctx, at.to, application.Apply{Object: o, ServerSide: true, DryRun: true, Validation: true})
+			answer, err := apply(ctx, at.writer(), application.Apply{Object: o, ServerSide: true, DryRun: true, Validation: true})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

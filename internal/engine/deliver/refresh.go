@@ -21,6 +21,8 @@ type place struct {
 	tracking application.Tracking
 	scope    func(manifest.Kind) (namespaced, known bool)
 	target   Target
+	user     string // that syncs are done as; "" for our own
+	noUser   error  // why there is none, where syncs must be done as one
 }
 
 // find finds an Application's place, or the conditions that say why it has none.
@@ -34,7 +36,7 @@ func (c *Controller) find(ctx context.Context, app application.Application) (*pl
 	if !complete {
 		return nil, bad
 	}
-	at, err := c.resolve(ctx, app.Spec.Destination)
+	at, owner, err := c.resolve(ctx, app.Spec.Destination)
 	if err == nil {
 		p.at = at
 		p.to, p.state, err = c.Clusters.Find(ctx, app.Spec.Destination)
@@ -42,7 +44,7 @@ func (c *Controller) find(ctx context.Context, app application.Application) (*pl
 	if err != nil {
 		return nil, append(bad, application.Condition{Type: invalidSpec, Message: err.Error()})
 	}
-	if !p.project.PermitsDestination(at.Server, at.Name, app.Spec.Destination.Namespace) {
+	if !p.project.PermitsDestination(at.Server, at.Name, app.Spec.Destination.Namespace) || !p.project.PermitsCluster(owner) {
 		shown := at.Server
 		if app.Spec.Destination.Name != "" {
 			shown = app.Spec.Destination.Name
@@ -54,15 +56,16 @@ func (c *Controller) find(ctx context.Context, app application.Application) (*pl
 	if len(bad) > 0 {
 		return nil, bad
 	}
+	p.user, p.noUser = c.userOf(p)
 	return p, nil
 }
 
-// resolve fills server and name of a destination where the driver of clusters can.
-func (c *Controller) resolve(ctx context.Context, d application.Destination) (application.Destination, error) {
+// resolve fills server and name of a destination where the driver of clusters can, and tells the project that it belongs to.
+func (c *Controller) resolve(ctx context.Context, d application.Destination) (application.Destination, string, error) {
 	if r, ok := c.Clusters.(Resolver); ok {
 		return r.Resolve(ctx, d)
 	}
-	return d, nil
+	return d, "", nil
 }
 
 // tracking is how objects of an Application are known.

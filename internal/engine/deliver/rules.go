@@ -12,15 +12,25 @@ import (
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
 )
 
-// Rules are what a Controller's fields of the same names say; they may change while it runs.
+// Rules are what a Controller goes by; they may change while it runs.
 type Rules struct {
-	Settings       application.Settings
-	Method         string
-	Label          string
-	Installation   string
+	// Settings are what all comparisons go by.
+	Settings application.Settings
+	// Method is how resources are tracked: annotation (the default), label, annotation+label.
+	Method string
+	// Label is the tracking label's name, app.kubernetes.io/instance unless told.
+	Label string
+	// Installation is the id that keeps two installations apart that share a cluster.
+	Installation string
+	// ServerSideDiff compares by dry runs in the cluster where an application does not say otherwise.
 	ServerSideDiff bool
-	Interval       time.Duration
-	Jitter         time.Duration
+	// Impersonate has syncs done as the service accounts that projects name for destinations
+	// (https://argo-cd.readthedocs.io/en/stable/operator-manual/app-sync-using-impersonation/); one without an account is not
+	// synced, or with Lenient as the driver's own user.
+	Impersonate, Lenient bool
+	// Interval is how often each Application is compared though nothing told of a change; negative for never. Jitter is
+	// the most that is added at random, a third of it unless told.
+	Interval, Jitter time.Duration
 	// Globals are projects whose lists are added to those of others, as Argo CD's globalProjects
 	// (https://argo-cd.readthedocs.io/en/stable/user-guide/projects/).
 	Globals []Global
@@ -32,16 +42,10 @@ type Global struct {
 	Takes   func(labels map[string]string) bool
 }
 
-// Rules are the rules that hold now.
-func (c *Controller) Rules() Rules {
-	c.Prepare()
-	return *c.rules.Load()
-}
-
 // Rule takes over rules for all comparisons and syncs from now on, and asks for a comparison of every Application.
 func (c *Controller) Rule(r Rules) {
 	c.Prepare()
-	c.complete(&r)
+	r.complete()
 	c.rules.Store(&r)
 	c.mu.Lock()
 	var keys []name
@@ -55,7 +59,7 @@ func (c *Controller) Rule(r Rules) {
 }
 
 // complete fills what rules leave open with Argo CD's defaults.
-func (*Controller) complete(r *Rules) {
+func (r *Rules) complete() {
 	r.Label = orText(r.Label, "app.kubernetes.io/instance")
 	r.Method = orText(r.Method, "annotation")
 	if r.Interval == 0 {

@@ -361,7 +361,7 @@ func TestAnOperationGoesOnAfterARestart(t *testing.T) {
 	uid := h.live(jobs, "before").UID()
 	h.stop()
 	old := h.c
-	h.c = &deliver.Controller{Home: old.Home, Clusters: old.Clusters, Sources: old.Sources, Assess: old.Assess, WaveDelay: -1, Installation: old.Installation, Tell: old.Tell, Failed: old.Failed}
+	h.c = &deliver.Controller{Home: old.Home, Clusters: old.Clusters, Sources: old.Sources, Assess: old.Assess, WaveDelay: -1, Rules: old.Rules, Tell: old.Tell, Failed: old.Failed}
 	h.commit(map[string]string{"web": configMap("a", "2", "")}) // the operation stays with its own revision
 	h.run()
 	h.end("before", true)

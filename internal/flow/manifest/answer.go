@@ -77,6 +77,7 @@ type Writing struct {
 	UID         string // deletion: only the object with this UID
 	Grace       *int64 // deletion: seconds
 	Validation  string // fieldValidation: Strict, Warn, Ignore; "" for the server's own
+	As          string // the user that it is done as, whom the driver's own must be allowed to impersonate; "" for its own
 }
 
 // Change is one message of a watch. Type is Added, Modified, Deleted or Bookmark; Object of the last holds only its revision.

@@ -64,6 +64,34 @@ func (p Project) PermitsDestination(server, cluster, namespace string) bool {
 	return allowed
 }
 
+// Account is the user that syncs to a destination are done as: the service account of the first entry that fits, in the
+// destination's namespace, or the Application's where it has none, unless the entry names another (namespace:name); "" where no entry fits
+// (https://argo-cd.readthedocs.io/en/stable/operator-manual/app-sync-using-impersonation/).
+func (p Project) Account(server, namespace, own string) (string, error) {
+	for _, a := range p.Spec.DestinationServiceAccounts {
+		if !match(a.Server, server) || !match(a.Namespace, namespace) {
+			continue
+		}
+		name := strings.TrimSpace(a.Default)
+		switch {
+		case name == "" || strings.ContainsAny(name, `!*[]{}\/`):
+			return "", fmt.Errorf("default service account contains invalid chars '%s'", a.Default)
+		case strings.Contains(name, ":"):
+			return "system:serviceaccount:" + name, nil
+		case namespace == "":
+			return "system:serviceaccount:" + own + ":" + name, nil
+		default:
+			return "system:serviceaccount:" + namespace + ":" + name, nil
+		}
+	}
+	return "", nil
+}
+
+// PermitsCluster reports whether applications may use a cluster that belongs to a project, "" for none.
+func (p Project) PermitsCluster(owner string) bool {
+	return !p.Spec.PermitOnlyProjectScopedClusters || owner == p.Name
+}
+
 // PermitsKind reports whether applications may hold objects of a kind. Kinds of the cluster must be allowed and not denied;
 // those of namespaces may be all where no list allows some.
 func (p Project) PermitsKind(k manifest.Kind, namespaced bool, name string) bool {

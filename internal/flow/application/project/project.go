@@ -32,9 +32,9 @@ type Spec struct {
 	SyncWindows                     []Window          `json:"syncWindows,omitempty"`
 	SourceNamespaces                []string          `json:"sourceNamespaces,omitempty"`
 	PermitOnlyProjectScopedClusters bool              `json:"permitOnlyProjectScopedClusters,omitempty"`
-	DestinationServiceAccounts      []manifest.Object `json:"destinationServiceAccounts,omitempty"` // refused
-	SignatureKeys                   []manifest.Object `json:"signatureKeys,omitempty"`              // refused
-	SourceIntegrity                 manifest.Object   `json:"sourceIntegrity,omitempty"`            // refused
+	DestinationServiceAccounts      []ServiceAccount  `json:"destinationServiceAccounts,omitempty"`
+	SignatureKeys                   []manifest.Object `json:"signatureKeys,omitempty"`   // refused
+	SourceIntegrity                 manifest.Object   `json:"sourceIntegrity,omitempty"` // refused
 }
 
 // Destination is where applications may deploy; globs, "!" before one denies.
@@ -42,6 +42,13 @@ type Destination struct {
 	Server    string `json:"server,omitempty"`
 	Name      string `json:"name,omitempty"`
 	Namespace string `json:"namespace,omitempty"`
+}
+
+// ServiceAccount is the account that syncs to a destination are done as, where that is enabled; Server and Namespace are globs.
+type ServiceAccount struct {
+	Server    string `json:"server"`
+	Namespace string `json:"namespace,omitempty"`
+	Default   string `json:"defaultServiceAccount"`
 }
 
 // Restriction names kinds; globs. Name "" is every object of the kind.

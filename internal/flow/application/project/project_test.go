@@ -251,3 +251,42 @@ func TestCheck(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAccounts(t *testing.T) {
+	var p project.Project
+	for _, a := range []project.ServiceAccount{
+		{Server: "https://one", Namespace: "web", Default: "deployer"},
+		{Server: "https://one", Namespace: "web-*", Default: " other:named "},
+		{Server: "https://tw*", Namespace: "*", Default: "any"},
+		{Server: "https://three", Default: "nowhere"},
+		{Server: "https://bad", Namespace: "1", Default: "a*"},
+		{Server: "https://bad", Namespace: "2", Default: " "},
+		{Server: "https://bad", Namespace: "*", Default: "never"},
+	} {
+		p.Spec.DestinationServiceAccounts = append(p.Spec.DestinationServiceAccounts, a)
+	}
+	for _, c := range []struct{ server, namespace, want, wrong string }{
+		{"https://one", "web", "system:serviceaccount:web:deployer", ""},
+		{"https://one", "web-2", "system:serviceaccount:other:named", ""},
+		{"https://one", "db", "", ""},
+		{"https://two", "db", "system:serviceaccount:db:any", ""},
+		{"https://three", "", "system:serviceaccount:own:nowhere", ""},
+		{"https://bad", "1", "", "default service account contains invalid chars 'a*'"},
+		{"https://bad", "2", "", "default service account contains invalid chars ' '"},
+	} {
+		got, err := p.Account(c.server, c.namespace, "own")
+		if got != c.want || (err == nil) != (c.wrong == "") || err != nil && err.Error() != c.wrong {
+			t.Errorf("%s %s: %q, %v", c.server, c.namespace, got, err)
+		}
+	}
+	for _, c := range []struct {
+		only  bool
+		owner string
+		want  bool
+	}{{false, "", true}, {false, "other", true}, {true, "", false}, {true, "other", false}, {true, "mine", true}} {
+		p := project.Project{Name: "mine", Spec: project.Spec{PermitOnlyProjectScopedClusters: c.only}}
+		if got := p.PermitsCluster(c.owner); got != c.want {
+			t.Errorf("only %v, of %q: %v", c.only, c.owner, got)
+		}
+	}
+}
