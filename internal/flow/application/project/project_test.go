@@ -253,8 +253,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestAccounts(t *testing.T) {
-	var p project.Project
-	for _, a := range []project.ServiceAccount{
+	p := project.Project{Spec: project.Spec{DestinationServiceAccounts: []project.ServiceAccount{
 		{Server: "https://one", Namespace: "web", Default: "deployer"},
 		{Server: "https://one", Namespace: "web-*", Default: " other:named "},
 		{Server: "https://tw*", Namespace: "*", Default: "any"},
@@ -262,9 +261,7 @@ func TestAccounts(t *testing.T) {
 		{Server: "https://bad", Namespace: "1", Default: "a*"},
 		{Server: "https://bad", Namespace: "2", Default: " "},
 		{Server: "https://bad", Namespace: "*", Default: "never"},
-	} {
-		p.Spec.DestinationServiceAccounts = append(p.Spec.DestinationServiceAccounts, a)
-	}
+	}}}
 	for _, c := range []struct{ server, namespace, want, wrong string }{
 		{"https://one", "web", "system:serviceaccount:web:deployer", ""},
 		{"https://one", "web-2", "system:serviceaccount:other:named", ""},
