@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -92,6 +93,9 @@ func (t *upTarget) open() error {
 	pods, services := localtarget.Ranges(t.u.dir)
 	if t.metrics, err = newUpMetrics(t.store); err != nil {
 		return errors.Join(err, t.store.Close())
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(proxy.GCPercent)
 	}
 	t.proxy = proxy.New(t.metrics.store.Registry())
 	t.local = localtarget.New(localtarget.Config{
