@@ -93,7 +93,7 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 		return err
 	}
 	place.Root, place.Mark = d.repo, d.installation(namespace)
-	home, err := objects.Open(objects.Config{Dir: d.state, Anywhere: true, History: 256})
+	home, err := objects.Open(objects.Config{Dir: d.state, Anywhere: true, History: 64})
 	if err != nil {
 		return err
 	}

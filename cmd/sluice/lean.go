@@ -7,7 +7,8 @@ import (
 )
 
 // lean keeps the memory of a process small that lives long, holds much and does little: the collector runs earlier than in
-// others, and what a storm of work took is given back to the system. It returns when ctx ends.
+// others, and what a storm of work took is given back to the system, with the pages of the program that were read once. It
+// returns when ctx ends.
 func lean(ctx context.Context) {
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	tick := time.NewTicker(time.Minute)
@@ -18,6 +19,7 @@ func lean(ctx context.Context) {
 			return
 		case <-tick.C:
 			debug.FreeOSMemory()
+			releaseProgram()
 		}
 	}
 }

@@ -132,7 +132,10 @@ func (c *Controller) write(ctx context.Context, o manifest.Object, ch change, gu
 		return out, err
 	}
 	// A definition with a status subresource drops a status that is written with the rest; Argo CD's own has none.
-	if left := ch.apply(out); left != nil && left["status"] != nil && reflect.DeepEqual(orEmpty(out.Sub("status")), orEmpty(o.Sub("status"))) {
+	if !reflect.DeepEqual(orEmpty(out.Sub("status")), orEmpty(o.Sub("status"))) {
+		return out, nil
+	}
+	if left := ch.apply(out); left["status"] != nil {
 		c.subresource.Store(true)
 		return c.patch(ctx, out, map[string]any{"status": status}, "status", false)
 	}
