@@ -29,6 +29,8 @@ type member struct {
 	log  *logs
 	ctx  context.Context // ends when it is to end for good: with the pod, or before
 	quit context.CancelFunc
+
+	complained bool // it was told that the container does not stay up
 }
 
 func newContainer(l *life, spec *corev1.Container, init bool) *member {
@@ -161,6 +163,7 @@ func (c *member) live() {
 			c.change(func() {
 				c.wait("CrashLoopBackOff", fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)", pause, c.spec.Name, c.l.pod.Name, c.l.pod.Namespace, c.l.pod.UID))
 			})
+			c.complain(exit)
 			c.l.m.event(c.l, true, "BackOff", fmt.Sprintf("Back-off restarting failed container %s in pod %s", c.spec.Name, c.l.pod.Name))
 			if !sleep(c.ctx, pause) {
 				return
@@ -185,6 +188,21 @@ func (c *member) again(exit int) bool {
 		return true
 	}
 	return c.policy() == corev1.RestartPolicyOnFailure && exit != 0
+}
+
+// complain tells once of a container that ends again and again, and where it says why. The commonest reason on one machine,
+// whose network the pods share, comes with what to do.
+func (c *member) complain(exit int) {
+	if c.complained {
+		return
+	}
+	c.complained = true
+	path, taken := c.log.current()
+	message := fmt.Sprintf("Container %s ends with exit code %d; its log is %s", c.spec.Name, exit, path)
+	if taken {
+		message += "; another pod has its port: pods without a container engine share this machine's network, so have it listen on $SLUICE_POD_IP, or use an engine"
+	}
+	c.l.m.event(c.l, true, "Ended", message)
 }
 
 // fail tells why the container cannot be started.

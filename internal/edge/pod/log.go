@@ -67,6 +67,19 @@ func (l *logs) writing(path string) bool {
 	return l.now != nil && l.now.path == path && !l.now.closed()
 }
 
+// current is the path of the newest log, and whether its end says that an address is in use (EADDRINUSE, in the words of the
+// C library, Go, Node.js and others).
+func (l *logs) current() (path string, taken bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now == nil {
+		return l.dir, false
+	}
+	data, _ := os.ReadFile(l.now.path) // it may be gone
+	end := strings.ToLower(string(data[max(0, len(data)-4096):]))
+	return l.now.path, strings.Contains(end, "address already in use") || strings.Contains(end, "eaddrinuse")
+}
+
 type logWriter struct {
 	path string
 	mu   sync.Mutex
