@@ -155,7 +155,7 @@ func (e *Engine) options(ctx context.Context, c *member, env []corev1.EnvVar) (*
 		return nil, err
 	}
 	config := &container.Config{
-		Image: c.spec.Image, Entrypoint: expand(c.spec.Command, env), Cmd: expand(c.spec.Args, env), WorkingDir: c.spec.WorkingDir, Tty: false,
+		Image: c.spec.Image, WorkingDir: c.spec.WorkingDir, Tty: false,
 		Labels: map[string]string{labelTarget: c.l.m.cookie(), labelPod: string(c.l.pod.UID)},
 	}
 	host := &container.HostConfig{LogConfig: container.LogConfig{Type: "none"}}
@@ -178,10 +178,9 @@ func (e *Engine) options(ctx context.Context, c *member, env []corev1.EnvVar) (*
 		}
 		host.NetworkMode = container.NetworkMode("container:" + owner.id)
 	}
-	for _, v := range append(c.own("/"), env...) {
-		if v.Name == "SLUICE_POD_IP" {
-			v.Value = listen
-		}
+	env = append(c.own("/", listen), env...)
+	config.Entrypoint, config.Cmd = expand(c.spec.Command, env), expand(c.spec.Args, env)
+	for _, v := range env {
 		config.Env = append(config.Env, v.Name+"="+v.Value)
 	}
 	for _, m := range mounts {

@@ -48,7 +48,7 @@ func (c *member) start(ctx context.Context) (run, error) {
 		_ = out.Close()
 		return nil, refuse("CreateContainerError", "container %s has no command, and no container engine is there to run the image %s by its own", c.spec.Name, c.spec.Image)
 	}
-	p, err := c.process(env, expand(c.spec.Command, env), expand(c.spec.Args, env))
+	p, err := c.process(env)
 	if err != nil {
 		_ = out.Close()
 		return nil, err
@@ -86,8 +86,7 @@ type mount struct {
 }
 
 // process prepares the container's process: its folder, its mounts, its environment.
-func (c *member) process(env []corev1.EnvVar, command, args []string) (*plan, error) {
-	p := &plan{argv: append(command, args...)}
+func (c *member) process(env []corev1.EnvVar) (*plan, error) {
 	mounts, err := c.mounts(env)
 	if err != nil {
 		return nil, err
@@ -96,7 +95,8 @@ func (c *member) process(env []corev1.EnvVar, command, args []string) (*plan, er
 	if err != nil {
 		return nil, err
 	}
-	own := append(c.own(root), env...)
+	own := append(c.own(root, c.l.address), env...)
+	p := &plan{argv: append(expand(c.spec.Command, own), expand(c.spec.Args, own)...)}
 	dir := c.l.m.c.Folder
 	if sub := c.l.pod.Annotations[FolderAnnotation]; filepath.IsLocal(sub) {
 		dir = filepath.Join(dir, sub)
@@ -126,11 +126,11 @@ func (c *member) process(env []corev1.EnvVar, command, args []string) (*plan, er
 	return p, nil
 }
 
-// own is what every container is told besides its environment.
-func (c *member) own(root string) []corev1.EnvVar {
+// own is what every container is told besides its environment: listen is the address to listen on.
+func (c *member) own(root, listen string) []corev1.EnvVar {
 	return []corev1.EnvVar{
 		{Name: "HOSTNAME", Value: orElse(c.l.pod.Spec.Hostname, c.l.pod.Name)},
-		{Name: "SLUICE_POD_IP", Value: c.l.address},
+		{Name: "SLUICE_POD_IP", Value: listen},
 		{Name: "SLUICE_ROOT", Value: root},
 	}
 }

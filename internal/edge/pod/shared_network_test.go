@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sluice-delivery/sluice/internal/edge/objects"
 )
 
 // A container that does not stay up says once where its log is, and what to do where another pod has its port.
@@ -32,5 +34,16 @@ func TestCrashesSayWhere(t *testing.T) {
 		if strings.Contains(rest, "listen on $SLUICE_POD_IP") != (name == "taken") {
 			t.Errorf("%s: %q", name, all[0])
 		}
+	}
+}
+
+// The address to listen on is known to commands as to shells.
+func TestCommandsKnowTheAddress(t *testing.T) {
+	b := newBench(t, nil)
+	p := b.run("a", "restartPolicy: Never\ncontainers: [{name: c, command: [sh, -c, 'echo $0 $1 $SLUICE_POD_IP', $(SLUICE_POD_IP)], args: [$(SLUICE_POD_IP)]}]")
+	b.until("a", "Succeeded c:exit0")
+	ip := b.status("a").Text("podIP")
+	if got := b.logs(p, objects.LogOptions{}); ip == "" || got != ip+" "+ip+" "+ip+"\n" {
+		t.Errorf("got %q, the pod's address is %q", got, ip)
 	}
 }
