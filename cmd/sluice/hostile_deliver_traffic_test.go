@@ -63,7 +63,8 @@ func (c *crowd) ask(client *http.Client, address string) {
 	answer, err := client.Get(address)
 	version, code := "", 0
 	if err == nil {
-		text, _ := io.ReadAll(answer.Body)
+		var text []byte
+		text, err = io.ReadAll(answer.Body) // an answer that is cut is none
 		_ = answer.Body.Close()
 		version, _, _ = strings.Cut(string(text), " ")
 		code = answer.StatusCode
