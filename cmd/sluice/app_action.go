@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -219,7 +218,7 @@ func (s *streams) doImpacts(ctx context.Context, to deliver.Cluster, x manifest.
 			fmt.Fprintf(s.out, "%s created\n", oneLine(o.Key().String()))
 			continue
 		}
-		patch := changes(map[string]any(x), map[string]any(i.Object))
+		patch := manifest.Merge(x, i.Object)
 		if len(patch) == 0 {
 			fmt.Fprintf(s.out, "%s unchanged\n", oneLine(x.Key().String()))
 			continue
@@ -256,32 +255,6 @@ func patchParts(ctx context.Context, to deliver.Cluster, x manifest.Object, patc
 		return nil
 	}
 	return send(patch, "")
-}
-
-// changes is the merge patch (RFC 7386) from one object to another.
-func changes(from, to map[string]any) map[string]any {
-	out := map[string]any{}
-	for k, v := range to {
-		old, there := from[k]
-		if there && reflect.DeepEqual(old, v) {
-			continue
-		}
-		a, ok1 := old.(map[string]any)
-		b, ok2 := v.(map[string]any)
-		if ok1 && ok2 {
-			if d := changes(a, b); len(d) > 0 {
-				out[k] = d
-			}
-			continue
-		}
-		out[k] = v
-	}
-	for k := range from {
-		if _, there := to[k]; !there {
-			out[k] = nil
-		}
-	}
-	return out
 }
 
 // checker is what knows the actions of an Application's resources: those of a folder, of Argo CD's settings and the shipped.

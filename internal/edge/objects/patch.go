@@ -54,9 +54,7 @@ func patched(k *Served, o manifest.Object, p manifest.Patch) (manifest.Object, e
 		if err = manifest.Decode(p.Data, &changes); err != nil || changes == nil {
 			return nil, badRequest("the patch is no JSON object: %v", sane(k, err))
 		}
-		out := o.Copy()
-		combine(out, changes)
-		return out, nil
+		return manifest.Apply(o, changes), nil
 	case manifest.JSONPatch:
 		var ops jsonpatch.Patch
 		if ops, err = jsonpatch.DecodePatch(p.Data); err == nil {
@@ -85,25 +83,6 @@ func patched(k *Served, o manifest.Object, p manifest.Patch) (manifest.Object, e
 		return nil, badRequest("%v", sane(k, err))
 	}
 	return out, nil
-}
-
-// combine makes the changes of a merge patch (RFC 7386).
-func combine(to, changes map[string]any) {
-	for key, v := range changes {
-		switch v := v.(type) {
-		case nil:
-			delete(to, key)
-		case map[string]any:
-			inner, ok := to[key].(map[string]any)
-			if !ok {
-				inner = map[string]any{}
-				to[key] = inner
-			}
-			combine(inner, v)
-		default:
-			to[key] = v
-		}
-	}
 }
 
 func unknownPatch() error {

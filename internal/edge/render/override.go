@@ -62,7 +62,7 @@ func mergeSource(s application.Source, text []byte) (application.Source, error) 
 	if err != nil {
 		return s, err
 	}
-	data, err = json.Marshal(mergePatch(whole, fields))
+	data, err = json.Marshal(manifest.Apply(whole, fields))
 	if err != nil {
 		return s, err
 	}
@@ -71,25 +71,6 @@ func mergeSource(s application.Source, text []byte) (application.Source, error) 
 		return s, err
 	}
 	return out, nil
-}
-
-// mergePatch is RFC 7386.
-func mergePatch(target, patch map[string]any) map[string]any {
-	if target == nil {
-		target = map[string]any{}
-	}
-	for k, v := range patch {
-		switch v := v.(type) {
-		case nil:
-			delete(target, k)
-		case map[string]any:
-			below, _ := target[k].(map[string]any)
-			target[k] = mergePatch(below, v)
-		default:
-			target[k] = v
-		}
-	}
-	return target
 }
 
 // placed is a fault of a file, at the line that a YAML library tells in its words.

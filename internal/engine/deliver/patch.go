@@ -18,36 +18,6 @@ var (
 	projectKind     = manifest.Kind{Group: "argoproj.io", Version: "v1alpha1", Kind: "AppProject"}
 )
 
-// mergeDiff is the smallest merge patch (RFC 7386) that makes to of from; nil where there is nothing to do. Lists are
-// replaced whole. A field that to lacks becomes null.
-func mergeDiff(from, to map[string]any) map[string]any {
-	out := map[string]any{}
-	for k, v := range to {
-		old, there := from[k]
-		if there && reflect.DeepEqual(old, v) {
-			continue
-		}
-		was, ok1 := old.(map[string]any)
-		is, ok2 := v.(map[string]any)
-		if !ok1 || !ok2 {
-			out[k] = v
-			continue
-		}
-		if d := mergeDiff(was, is); d != nil {
-			out[k] = d
-		}
-	}
-	for k := range from {
-		if _, there := to[k]; !there {
-			out[k] = nil
-		}
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	return out
-}
-
 // wire is a value's JSON form as an object compares it.
 func wire(v any) map[string]any {
 	o, err := manifest.From(v)
@@ -65,8 +35,8 @@ type change struct {
 	operation   *any // to nil: the operation is consumed
 }
 
-// apply is the patch that makes the change on an object; nil where nothing changes.
-func (ch change) apply(o manifest.Object) map[string]any {
+// apply is the patch that makes the change on an object; empty where nothing changes.
+func (ch change) apply(o manifest.Object) manifest.Object {
 	now := manifest.Object{}
 	was := manifest.Object{}
 	if ch.status != nil {
@@ -99,7 +69,7 @@ func (ch change) apply(o manifest.Object) map[string]any {
 			now["operation"] = *ch.operation
 		}
 	}
-	return mergeDiff(was, now)
+	return manifest.Merge(was, now)
 }
 
 func orEmpty(o manifest.Object) manifest.Object {
@@ -113,7 +83,7 @@ func orEmpty(o manifest.Object) manifest.Object {
 // object is not that any more. It returns the object as it is then, the same one where nothing changed.
 func (c *Controller) write(ctx context.Context, o manifest.Object, ch change, guarded bool) (manifest.Object, error) {
 	patch := ch.apply(o)
-	if patch == nil {
+	if len(patch) == 0 {
 		return o, nil
 	}
 	status, more := patch["status"]

@@ -34,18 +34,27 @@ func Apply(o, patch Object) Object {
 	if out == nil {
 		out = Object{}
 	}
+	out.merge(patch)
+	return out
+}
+
+func (o Object) merge(patch Object) {
 	for k, v := range patch {
 		sub := asMap(v)
 		switch {
 		case v == nil:
-			delete(out, k)
+			delete(o, k)
 		case sub != nil:
-			out[k] = map[string]any(Apply(asMap(out[k]), sub))
+			below := asMap(o[k])
+			if below == nil {
+				below = Object{}
+			}
+			below.merge(sub)
+			o[k] = map[string]any(below)
 		default:
-			out[k] = clone(v)
+			o[k] = clone(v)
 		}
 	}
-	return out
 }
 
 func asMap(v any) Object {
