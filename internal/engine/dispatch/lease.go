@@ -168,8 +168,9 @@ func (l *loop) workInGroup(ctx context.Context, lease Lease) {
 		l.reports <- report{job: lease.ID, result: &program.Result{Failure: program.SystemFailure, Message: err.Error()}}
 		return
 	}
-	defer release()
-	l.work(ctx, lease)
+	r := l.Agent.Do(ctx, lease)
+	release() // before it is known that the job has ended: the next one of the group asks for it then
+	l.reports <- report{job: lease.ID, result: &r}
 }
 
 // bind asks the dialect, beside the loop, what a late job becomes.
