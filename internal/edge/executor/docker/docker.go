@@ -41,7 +41,7 @@ type Config struct {
 	Dir string
 	// Source fills the workspaces.
 	Source executor.Source
-	// Grace is how long a step has between SIGTERM and SIGKILL; 0 means 10 seconds.
+	// Grace is how long a step has between SIGTERM, once the engine has sent it, and SIGKILL; 0 means 10 seconds.
 	Grace time.Duration
 	// ServiceWait bounds the wait for a service to listen; 0 means 30 seconds, as in GitLab's runner.
 	ServiceWait time.Duration

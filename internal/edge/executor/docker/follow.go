@@ -52,6 +52,9 @@ func (s *start) follow(ctx context.Context) (exit int, stop, err error) {
 	return s.await(ctx, own, wait, copied, &others)
 }
 
+// unheard is how much longer than its grace a step has whose engine does not get round to asking it to end.
+const unheard = 20 * time.Second
+
 // feed is one stream of a container's output on its way.
 type feed struct {
 	order  *script.Order
@@ -75,19 +78,28 @@ func (e *outputError) Unwrap() error { return e.err }
 func (s *start) await(ctx, own context.Context, wait client.ContainerWaitResult, copied <-chan error, others *sync.WaitGroup) (exit int, stop, err error) {
 	done := ctx.Done()
 	var kill, late <-chan time.Time
+	heard := make(chan struct{})
+	var asked <-chan struct{}
 	var hurry <-chan struct{} // only once it is being stopped
 	outputEnded, ended := false, false
 	for !ended || !outputEnded {
 		select {
 		case <-done:
 			done, stop = nil, context.Cause(ctx)
-			kill = time.After(s.x.c.Grace)
-			others.Go(func() { s.ask(own) })
-			hurry = s.x.c.Hurry
+			asked, kill, hurry = heard, time.After(s.x.c.Grace+unheard), s.x.c.Hurry
+			others.Go(func() {
+				defer close(heard)
+				s.ask(own)
+			})
+		case <-asked:
+			asked = nil
+			if kill != nil {
+				kill = time.After(s.x.c.Grace)
+			}
 		case <-hurry:
-			hurry, kill = nil, time.After(0)
+			asked, hurry, kill = nil, nil, time.After(0)
 		case <-kill:
-			kill = time.After(5 * time.Second)
+			asked, kill = nil, time.After(5*time.Second)
 			_, e := s.engine.ContainerKill(own, s.id, client.ContainerKillOptions{Signal: "SIGKILL"})
 			_ = e // it has ended just now, or the next one will reach it
 		case r := <-wait.Result:

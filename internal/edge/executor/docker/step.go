@@ -75,6 +75,8 @@ func (s *step) await(ctx, own context.Context, others *sync.WaitGroup) (exit int
 	done, copied := ctx.Done(), (<-chan error)(s.copied)
 	var kill <-chan time.Time
 	var hurry <-chan struct{}
+	heard := make(chan struct{})
+	var asked <-chan struct{}
 	hard := false
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
@@ -82,17 +84,23 @@ func (s *step) await(ctx, own context.Context, others *sync.WaitGroup) (exit int
 		select {
 		case <-done:
 			done, stop = nil, context.Cause(ctx)
-			kill, hurry = time.After(s.h.x.c.Grace), s.h.x.c.Hurry
-			others.Go(func() { _, _ = s.h.signal(own, asking, s.mark) })
+			asked, kill, hurry = heard, time.After(s.h.x.c.Grace+unheard), s.h.x.c.Hurry
+			others.Go(func() {
+				defer close(heard)
+				_, _ = s.h.signal(own, asking, s.mark)
+			})
+			continue
+		case <-asked:
+			asked, kill = nil, time.After(s.h.x.c.Grace)
 			continue
 		case <-hurry:
-			hurry, kill = nil, time.After(0)
+			asked, hurry, kill = nil, nil, time.After(0)
 			continue
 		case <-kill:
 			if err := s.h.end(own, s.mark, hard); err != nil {
 				return 0, stop, err
 			}
-			hard, kill = true, time.After(2*time.Second)
+			asked, hard, kill = nil, true, time.After(2*time.Second)
 			continue
 		case e := <-copied:
 			copied = nil
