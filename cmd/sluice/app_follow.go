@@ -71,7 +71,7 @@ func unpruned(op application.OperationState) error {
 	return fault.New(codePrune, "%d resources require pruning", n).Exits(exitDifferent).WithHint("they are not in the sources any more: `--prune` deletes them")
 }
 
-// progress prints what is new of an operation, one line each.
+// progress prints what is new of an operation, one line each: what became of its resources, and what it waits for.
 type progress struct {
 	w       io.Writer
 	seen    map[string]string
@@ -84,7 +84,7 @@ func (p *progress) state(op application.OperationState) {
 			p.resource(r)
 		}
 	}
-	if op.Message != "" && op.Message != p.message && !op.Phase.Completed() {
+	if op.Message != "" && op.Message != p.message && op.Message != application.UnderWay && !op.Phase.Completed() {
 		p.message = op.Message
 		fmt.Fprintf(p.w, "%s\n", oneLine(op.Message))
 	}

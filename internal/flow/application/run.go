@@ -14,9 +14,12 @@ const retryAfter = time.Second
 // csaManager is the field manager of kubectl's client-side apply, whose fields move to a server-side apply.
 const csaManager = "kubectl-client-side-apply"
 
+// UnderWay is the message of an operation that waits for nothing but its own requests.
+const UnderWay = "one or more tasks are running"
+
 func (n *syncer) ask(a ...SyncAction) {
 	n.actions = append(n.actions, a...)
-	n.state.Message = "one or more tasks are running"
+	n.state.Message = UnderWay
 }
 
 // run asks for the next actions of one stage: first what is pruned, then hooks that stand in the way, then the kinds in
