@@ -69,6 +69,7 @@ func stop(t *testing.T, h *Harness) {
 		"deaf":                    "trap '' TERM; while :; do sleep %s; done",
 		"a child that is deaf":    "sh -c 'trap \"\" TERM; while :; do sleep %s; done'",
 		"a session of its own":    "setsid sh -c 'sleep %s' >/dev/null 2>&1 & sleep %[1]s",
+		"an orphan":               "(setsid sh -c 'sleep %s' >/dev/null 2>&1 &); sleep 0.5; echo begun; sleep %[1]s",
 		"a flood while it is":     "trap '' TERM; sleep %s & while :; do echo flood; done",
 		"a fork for every moment": "f() { sleep %s & sleep 0.01; f; }; f",
 	} {
@@ -80,7 +81,11 @@ func stop(t *testing.T, h *Harness) {
 				cancel(cause)
 			}
 		}}
-		_, err := host.Exec(ctx, program.Exec{Lines: []string{"echo begun", fmt.Sprintf(way, m)}, Env: h.Env}, r)
+		lines := []string{fmt.Sprintf(way, m)}
+		if !strings.Contains(way, "begun") {
+			lines = append([]string{"echo begun"}, lines...)
+		}
+		_, err := host.Exec(ctx, program.Exec{Lines: lines, Env: h.Env}, r)
 		e, ok := errors.AsType[*program.Error](err)
 		if !ok || e.Failure != program.Canceled || !errors.Is(err, cause) {
 			t.Errorf("%s: %v", name, err)

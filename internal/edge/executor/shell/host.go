@@ -28,6 +28,7 @@ type host struct {
 	cookie  string
 	folder  *executor.Folder
 	scripts int
+	steps   int
 	closed  bool
 	// Of a job whose steps may leave something running (program.Order.Lasting): the shells of steps that did, and what
 	// reads the output that nobody hears any more, so that who writes it can go on.
@@ -67,6 +68,7 @@ func (h *host) Exec(ctx context.Context, e program.Exec, out program.Output) (in
 
 // start composes the step's script and starts its shell, or the program that the step names.
 func (h *host) start(r *run, e program.Exec, dir string) error {
+	h.steps++
 	argv, s, err := h.command(r, e, dir)
 	if err != nil {
 		return err
@@ -95,7 +97,23 @@ func (h *host) environment(step []string) []string {
 		}
 		env = append(env, kv)
 	}
-	return append(env, end, cookieName+"="+h.cookie)
+	return append(env, end, cookieName+"="+h.mark())
+}
+
+// mark is the cookie of the step that runs now: where steps may leave something running, each has one of its own.
+func (h *host) mark() string {
+	if h.order.Lasting && !h.order.Outlive {
+		return h.cookie + "." + strconv.Itoa(h.steps)
+	}
+	return h.cookie
+}
+
+// claims says whether a process with a cookie is to end now: of a job that goes on only what the step has started.
+func (h *host) claims(cookie string) bool {
+	if h.order.Lasting && !h.closed {
+		return cookie == h.mark()
+	}
+	return cookie == h.cookie || strings.HasPrefix(cookie, h.cookie+".")
 }
 
 // command is what to start: the shell with the script as an argument, or as a file where it is long or where the

@@ -158,8 +158,8 @@ func (h *host) alone() bool {
 }
 
 // left lists the processes of a host: those of the shell's session, those with the host's cookie, what descends from them, and
-// orphans that can be no other's. leaders are pids of shells. A host that may be outlived only claims their sessions, and
-// so does one whose steps may leave something running, as long as it is open.
+// orphans that can be no other's. leaders are pids of shells. A host that may be outlived only claims their sessions; one
+// whose steps may leave something running claims what the last of them has started, as long as it is open.
 func (h *host) left(leaders ...int) []proc {
 	all := processes()
 	mine := map[int]bool{}
@@ -168,10 +168,10 @@ func (h *host) left(leaders ...int) []proc {
 		switch {
 		case slices.Contains(leaders, p.session) || slices.Contains(leaders, p.group):
 			mine[p.pid] = true
-		case h.order.Outlive || h.order.Lasting && !h.closed || p.session == self().session || p.started < self().started:
-		case p.cookie() == h.cookie:
+		case h.order.Outlive || p.session == self().session || p.started < self().started:
+		case h.claims(p.cookie()):
 			mine[p.pid] = true
-		case alone && p.parent == os.Getpid() && p.orphaned() && masterless(p.cookie()):
+		case alone && (h.closed || !h.order.Lasting) && p.parent == os.Getpid() && p.orphaned() && masterless(p.cookie()):
 			mine[p.pid] = true
 		}
 	}
@@ -256,7 +256,7 @@ func (h *host) hasOrphans(leader int) bool {
 			continue
 		}
 		c := p.cookie()
-		found = found || p.session == leader || c == h.cookie || masterless(c) && h.alone()
+		found = found || p.session == leader || h.claims(c) || masterless(c) && h.alone()
 	}
 	return found
 }
