@@ -91,6 +91,7 @@ var house = []string{
 	"internal/edge/pod",
 	"internal/edge/traffic",
 	"internal/edge/probe",
+	"internal/edge/metrics",
 	"internal/web/terminal",
 	"cmd/sluice",
 }

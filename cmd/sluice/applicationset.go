@@ -235,6 +235,11 @@ func (p *deliveryParts) runSets(ctx context.Context, o setOptions) error {
 	if err != nil {
 		return err
 	}
+	if p.exporter != nil {
+		s.Meter = appMeter{p.exporter.Applications}
+		p.running.Store(s)
+		defer p.running.Store(nil)
+	}
 	s.Prepare()
 	var group sync.WaitGroup
 	defer group.Wait()

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
 	"github.com/sluice-delivery/sluice/internal/edge/cluster"
+	"github.com/sluice-delivery/sluice/internal/edge/metrics"
 	"github.com/sluice-delivery/sluice/internal/edge/probe"
 	"github.com/sluice-delivery/sluice/internal/edge/traffic"
 	"github.com/sluice-delivery/sluice/internal/engine/advance"
@@ -39,6 +40,8 @@ type controllerOptions struct {
 	router        advance.Router // nil: the objects that a rollout's trafficRouting names
 	jobNamespace  string
 	elect         bool
+	metrics       metricsFlags
+	exporter      *metrics.Exporter // nil where nobody asks
 	electionPlace string
 	verbose       bool
 
@@ -88,6 +91,7 @@ The definitions must be in the cluster: see 'sluice crd install'.`,
 	f.StringVar(&o.jobNamespace, "job-namespace", os.Getenv("ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE"), "where the Jobs of analyses are made (default: the analysis run's namespace)")
 	f.BoolVar(&o.elect, "leader-elect", false, "work only while holding a lease, so that several may be started")
 	f.StringVar(&o.electionPlace, "leader-election-namespace", "kube-system", "where the leases are")
+	o.metrics.flags(cmd)
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "tell of conflicts and tries too")
 	_ = cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -111,6 +115,9 @@ func runController(ctx context.Context, s *streams, o controllerOptions) error {
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
 	c, err := cluster.OpenWith(o.kubeconfig, o.context, cluster.Options{QPS: 100, Burst: 200})
 	if err != nil {
+		return err
+	}
+	if o.exporter, err = o.metrics.serve(ctx, func(where string) { log.Info(where) }); err != nil {
 		return err
 	}
 	version := ""
@@ -220,14 +227,16 @@ func runRollouts(ctx context.Context, c *cluster.Cluster, o controllerOptions, l
 		return fault.New(advance.CodeKind, "the cluster %s does not define Rollout (argoproj.io/v1alpha1)", c.Server).
 			WithHint("sluice crd install defines it")
 	}
+	if o.exporter != nil {
+		named = named.Counted(o.exporter.RolloutsAsked)
+	}
 	cache := advance.NewCache(named, o.namespace)
 	if o.router == nil {
 		o.router = traffic.Driver{Cluster: cache}
 	}
-	m := advance.New(advance.Config{
+	return metered(advance.Config{
 		Cluster: cache, Router: o.router,
 		Probe:     &probe.Probe{Cluster: cache, Prometheus: o.prometheus, Instead: o.instead, JobNamespace: o.jobNamespace},
 		Namespace: o.namespace, Instance: o.instance, Workers: o.workers, Log: log,
-	})
-	return m.Run(ctx)
+	}, o.exporter).Run(ctx)
 }

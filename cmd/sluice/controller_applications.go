@@ -26,11 +26,12 @@ func runApplications(ctx context.Context, c *cluster.Cluster, o controllerOption
 		}
 		return fault.New(codeUnserved, "the cluster %s does not define Application (argoproj.io/v1alpha1)", c.Server).WithHint("sluice crd install defines it")
 	}
+	named = tallied(named, o.exporter)
 	dir, err := stateHome()
 	if err != nil {
 		return err
 	}
-	po := partsOptions{home: named, here: named, dir: dir, namespace: o.namespace, settings: true, warn: func(app string, f *fault.Fault) {
+	po := partsOptions{home: named, here: named, dir: dir, namespace: o.namespace, settings: true, exporter: o.exporter, warn: func(app string, f *fault.Fault) {
 		log.Warn(f.Message, "application", app, "code", f.Code)
 	}}
 	p, err := newDeliveryParts(ctx, po)

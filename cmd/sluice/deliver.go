@@ -35,6 +35,7 @@ type deliverFlags struct {
 	prune, heal          bool
 	interval, timeout    time.Duration
 	options              []string // of each sync; no flag
+	metrics              metricsFlags
 }
 
 func newDeliver(s *streams) *cobra.Command {
@@ -70,6 +71,7 @@ Exit codes with --once: 0 synced and healthy, 1 failed, 3 not healthy in time.`,
 	fl.BoolVar(&f.prune, "prune", false, "delete what is not held any more")
 	fl.BoolVar(&f.heal, "self-heal", false, "revert what others change")
 	fl.DurationVar(&f.interval, "interval", deliver.DefaultInterval, "compare at least so often")
+	f.metrics.flags(cmd)
 	fl.DurationVar(&f.timeout, "timeout", 10*time.Minute, "with --once, wait no longer")
 	return cmd
 }
@@ -89,6 +91,12 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 	if err != nil {
 		return err
 	}
+	out := &teller{w: s.err}
+	exporter, err := f.metrics.serve(ctx, func(where string) { out.say("", where) })
+	if err != nil {
+		return err
+	}
+	here = tallied(here, exporter)
 	if f.options, err = syncOptions(ctx, here); err != nil {
 		return err
 	}
@@ -100,11 +108,10 @@ func (s *streams) deliver(ctx context.Context, f deliverFlags, given string) err
 	defer home.Close()
 	to := besideCluster(home, here)
 	root := &rooted{repo: d.repo, path: d.path, name: d.name, namespace: namespace}
-	out := &teller{w: s.err}
 	parts, err := newDeliveryParts(ctx, partsOptions{
 		home: home, here: to, local: ifLocal(f.local, to), dir: d.state, wrap: root.wrap,
-		installation: place.Mark,
-		warn:         func(app string, f *fault.Fault) { out.say(app, f.Error()) },
+		installation: place.Mark, exporter: exporter,
+		warn: func(app string, f *fault.Fault) { out.say(app, f.Error()) },
 	})
 	if err != nil {
 		return err
@@ -167,7 +174,7 @@ func (s *streams) running(ctx context.Context, c *deliver.Controller, parts *del
 	group.Go(func() { parts.watchSources(work, c.Repositories, func(repo string) { c.Moved(sourceAt(repo)) }) })
 	group.Go(func() {
 		log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		if err := deliverRollouts(work, home, to, log); err != nil && work.Err() == nil {
+		if err := deliverRollouts(work, home, to, parts.exporter, log); err != nil && work.Err() == nil {
 			cancel(err)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/sluice-delivery/sluice/internal/edge/cluster"
+	"github.com/sluice-delivery/sluice/internal/edge/metrics"
 	"github.com/sluice-delivery/sluice/internal/edge/probe"
 	"github.com/sluice-delivery/sluice/internal/edge/traffic"
 	"github.com/sluice-delivery/sluice/internal/engine/advance"
@@ -20,14 +21,14 @@ func besideCluster(home, away cluster.API) *cluster.Overlaid {
 
 // deliverRollouts moves the Rollouts, AnalysisRuns and Experiments on that a delivery keeps beside a cluster that does not
 // define them. It begins with the first that is there, since it watches ReplicaSets and pods of the whole cluster.
-func deliverRollouts(ctx context.Context, home, api cluster.API, log *slog.Logger) error {
+func deliverRollouts(ctx context.Context, home, api cluster.API, exporter *metrics.Exporter, log *slog.Logger) error {
 	if !someAtHome(ctx, home) {
 		return nil
 	}
 	cache := advance.NewCache(api, "")
-	return advance.New(advance.Config{
+	return metered(advance.Config{
 		Cluster: cache, Router: traffic.Driver{Cluster: cache}, Probe: &probe.Probe{Cluster: cache}, Log: log,
-	}).Run(ctx)
+	}, exporter).Run(ctx)
 }
 
 // someAtHome waits until there is something to move on; false says that ctx ended before.

@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/argo/lua"
 	"github.com/sluice-delivery/sluice/internal/edge/cluster"
+	"github.com/sluice-delivery/sluice/internal/edge/metrics"
 	"github.com/sluice-delivery/sluice/internal/edge/render"
 	"github.com/sluice-delivery/sluice/internal/edge/sandbox"
 	"github.com/sluice-delivery/sluice/internal/edge/source"
@@ -38,6 +40,7 @@ type partsOptions struct {
 
 	// installation marks what is held, where the settings do not say otherwise; "" for none.
 	installation string
+	exporter     *metrics.Exporter // nil where nobody asks
 	warn         func(app string, f *fault.Fault)
 }
 
@@ -51,6 +54,7 @@ type deliveryParts struct {
 	book    rulebook
 	params  parameters
 	places  *places
+	running atomic.Pointer[deliver.Sets]
 	closing []func()
 }
 
@@ -60,11 +64,15 @@ func newDeliveryParts(ctx context.Context, o partsOptions) (*deliveryParts, erro
 		return nil, fault.New(codeState, "%v", err).WithHint("is the folder writable?")
 	}
 	p := &deliveryParts{partsOptions: o}
-	p.cache = source.Open(source.Options{Dir: filepath.Join(o.dir, "sources")})
+	kept := source.Options{Dir: filepath.Join(o.dir, "sources")}
+	if o.exporter != nil {
+		kept.Asked = o.exporter.GitAsked
+	}
+	p.cache = source.Open(kept)
 	p.pool = sandbox.New(sandbox.Options{Kind: render.Kind})
 	var done func()
 	p.run, done = newRunner()
-	p.places = &places{home: o.home, here: o.here, local: o.local, scope: o.scope, namespace: o.namespace, opened: map[string]*opened{}}
+	p.places = &places{home: o.home, here: o.here, local: o.local, scope: o.scope, namespace: o.namespace, opened: map[string]*opened{}, exporter: o.exporter}
 	p.closing = []func(){done, p.pool.Close, p.cache.Close, p.places.close}
 	for _, read := range []func(context.Context) error{p.credentials, p.configured, p.readParameters} {
 		if err := read(ctx); err != nil {
@@ -114,6 +122,7 @@ func (p *deliveryParts) controller(home deliver.Cluster) *deliver.Controller {
 		Home: home, Clusters: p.places, Sources: sources, Namespace: p.namespace, Assess: p.assess, Rules: p.rules(),
 	}
 	p.applyParameters(c)
+	p.measure(c)
 	return c
 }
 
@@ -149,6 +158,7 @@ type places struct {
 	home, here, local deliver.Cluster
 	scope             cluster.Scope
 	namespace         string
+	exporter          *metrics.Exporter // nil where nobody asks
 
 	mu     sync.Mutex
 	opened map[string]*opened // by server
@@ -157,6 +167,7 @@ type places struct {
 
 // opened is a cluster that is in use.
 type opened struct {
+	name    string
 	cluster deliver.Cluster
 	state   *cluster.State
 	secret  string // the Secret's revision
@@ -277,6 +288,9 @@ func (p *places) Find(ctx context.Context, d application.Destination) (deliver.C
 		if err != nil {
 			return nil, nil, err
 		}
+		if p.exporter != nil {
+			dialed = dialed.Counted(p.exporter.ApplicationsAsked)
+		}
 		to, scope = dialed, c.Scope()
 	case c != nil:
 		scope = c.Scope()
@@ -285,7 +299,7 @@ func (p *places) Find(ctx context.Context, d application.Destination) (deliver.C
 	if o != nil {
 		go o.state.Close() // its watches end in their own time
 	}
-	o = &opened{cluster: to, state: cluster.NewState(to, scope), secret: revision}
+	o = &opened{name: d.Name, cluster: to, state: cluster.NewState(to, scope), secret: revision}
 	p.opened[d.Server] = o
 	return o.cluster, o.state, nil
 }

@@ -35,10 +35,12 @@ type API interface {
 
 // Options are how a cluster is spoken to; the zero value works.
 type Options struct {
-	Manager string        // field manager of writes that name none; "" is "sluice"
-	Agent   string        // User-Agent; "" is "sluice"
-	QPS     float32       // requests a second over time; 0 is 50
-	Burst   int           // requests at once above that; 0 is 100
+	Manager string  // field manager of writes that name none; "" is "sluice"
+	Agent   string  // User-Agent; "" is "sluice"
+	QPS     float32 // requests a second over time; 0 is 50
+	Burst   int     // requests at once above that; 0 is 100
+	// Asked is told of each answer, and of each request that got none with code 0; it may be nil.
+	Asked   func(server string, q *http.Request, code int)
 	Timeout time.Duration // of one request that is no watch; 0 is 60 s, above what the server grants a webhook (30 s)
 }
 
@@ -127,6 +129,13 @@ func (c *Cluster) Named(manager string) *Cluster {
 	named := *c
 	named.options.Manager = manager
 	return &named
+}
+
+// Counted is the same cluster that tells of its answers (Options.Asked).
+func (c *Cluster) Counted(asked func(server string, q *http.Request, code int)) *Cluster {
+	counted := *c
+	counted.options.Asked = asked
+	return &counted
 }
 
 // Version is the server's version: "v1.35.4". A server that does not say it within 15 s counts as unreachable.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/sluice-delivery/sluice/internal/flow/application"
 	"github.com/sluice-delivery/sluice/internal/flow/manifest"
@@ -107,6 +108,9 @@ func (s *State) take(f *feed, c manifest.Change) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		f.open()
+		if s.since.IsZero() {
+			s.since = time.Now()
+		}
 		return
 	}
 	s.put(f, c)
@@ -150,6 +154,7 @@ func (s *State) put(f *feed, c manifest.Change) {
 		}
 	}
 	if f.synced {
+		s.events[manifest.Kind{Group: f.place.kind.Group, Kind: f.place.kind.Kind}]++
 		s.tell(touched, c.Object)
 	}
 }

@@ -150,6 +150,14 @@ func (c *Cluster) send(ctx context.Context, r call) (*http.Response, error) {
 		request.Header.Set(transport.ImpersonateUserHeader, r.as)
 	}
 	answer, err := c.client.Do(request)
+	if asked := c.options.Asked; asked != nil {
+		switch {
+		case err == nil:
+			asked(c.Server, request, answer.StatusCode)
+		case !errors.Is(context.Cause(ctx), context.Canceled):
+			asked(c.Server, request, 0)
+		}
+	}
 	if err != nil {
 		return nil, lost(ctx, r, err)
 	}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -38,6 +39,32 @@ type State struct {
 	byUID       map[string]*entry
 	subscribers map[*subscriber]bool
 	scouts      scouts
+	since       time.Time // the first watch had told all that was there
+	events      map[manifest.Kind]int
+}
+
+// Stats are what a State holds.
+type Stats struct {
+	Objects, Kinds int
+	Age            time.Duration         // since it held a kind whole for the first time; less than 0 before
+	Events         map[manifest.Kind]int // changes that were told after that, by kind without version
+}
+
+// Stats are what the cache holds now.
+func (s *State) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := Stats{Age: -1, Events: maps.Clone(s.events)}
+	if !s.since.IsZero() {
+		out.Age = time.Since(s.since)
+	}
+	kinds := map[manifest.Kind]bool{}
+	for p, f := range s.feeds {
+		out.Objects += len(f.entries)
+		kinds[p.kind] = true
+	}
+	out.Kinds = len(kinds)
+	return out
 }
 
 // place is what one watch follows: a kind in its version and a namespace, "" for all.
@@ -50,7 +77,7 @@ type place struct {
 func NewState(api API, scope Scope) *State {
 	s := &State{
 		api: api, scope: scope, feeds: map[place]*feed{}, uses: map[string][]place{}, wanted: map[manifest.Key]map[string]bool{},
-		byUID: map[string]*entry{}, subscribers: map[*subscriber]bool{},
+		byUID: map[string]*entry{}, subscribers: map[*subscriber]bool{}, events: map[manifest.Kind]int{},
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.loops.Go(s.sweep)

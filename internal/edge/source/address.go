@@ -75,6 +75,15 @@ func wrongAddress(text string) error {
 		WithHint("write https://host/path, ssh://user@host/path, user@host:path, or file:///folder")
 }
 
+// Shown is an address without the password that may stand in it.
+func Shown(repoURL string) string {
+	a, err := parse(repoURL)
+	if err != nil {
+		return ""
+	}
+	return a.given
+}
+
 // Local is the folder of a repository of this machine; false for one that is reached over a network.
 func Local(repoURL string) (string, bool) {
 	a, err := parse(repoURL)

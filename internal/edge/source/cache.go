@@ -30,6 +30,9 @@ type Options struct {
 	Dir   string        // of the state; made where it is missing
 	Fresh time.Duration // how long a server is not asked again; 3 minutes unless told, as in Argo CD
 	Now   func() time.Time
+	// Asked is told of each request to a git server: the repository's address as it was given, "ls-remote" or "fetch", how
+	// long it took and how it failed. It may be nil.
+	Asked func(repo, request string, took time.Duration, err error)
 }
 
 // Cache holds what was fetched. It is safe for concurrent use.

@@ -66,7 +66,7 @@ func (c *Cache) list(ctx context.Context, r *repository) (refs, error) {
 	if err != nil {
 		return nil, errors.Join(err, x.close())
 	}
-	out, err := x.run(ctx, home, r.address, "ls-remote", "--quiet", "--end-of-options", r.url)
+	out, err := c.ask(ctx, x, home, r, "ls-remote", "--quiet", "--end-of-options", r.url)
 	if err := errors.Join(err, x.close()); err != nil {
 		return nil, err
 	}
@@ -75,6 +75,16 @@ func (c *Cache) list(ctx context.Context, r *repository) (refs, error) {
 	r.refs, r.at, r.trouble = all, c.options.Now(), nil
 	r.mu.Unlock()
 	return all, r.save(ctx)
+}
+
+// ask sends a request to a git server and tells of it.
+func (c *Cache) ask(ctx context.Context, x *access, dir string, r *repository, request string, args ...string) ([]byte, error) {
+	began := time.Now()
+	out, err := x.run(ctx, dir, r.address, request, args...)
+	if c.options.Asked != nil {
+		c.options.Asked(r.given, request, time.Since(began), err)
+	}
+	return out, err
 }
 
 func (c *Cache) access(r *repository) (*access, error) {
@@ -189,7 +199,7 @@ func (c *Cache) fetch(ctx context.Context, r *repository, format string, args ..
 	}
 	all := append([]string{"--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules"}, flags...)
 	all = append(append(all, "--end-of-options", r.url), specs...)
-	_, err = x.run(ctx, r.dir, r.address, "fetch", all...)
+	_, err = c.ask(ctx, x, r.dir, r, "fetch", all...)
 	if err := errors.Join(err, x.close()); err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ var (
 	Rollouts         = argo("Rollout")
 	Runs             = argo("AnalysisRun")
 	Experiments      = argo("Experiment")
-	templates        = argo("AnalysisTemplate")
-	clusterTemplates = argo("ClusterAnalysisTemplate")
+	Templates        = argo("AnalysisTemplate")
+	ClusterTemplates = argo("ClusterAnalysisTemplate")
 	replicaSets      = manifest.Kind{Group: "apps", Version: "v1", Kind: "ReplicaSet"}
 	services         = manifest.Kind{Version: "v1", Kind: "Service"}
 	pods             = manifest.Kind{Version: "v1", Kind: "Pod"}
@@ -47,6 +47,7 @@ type Config struct {
 	Workers   int    // rollouts worked on at once, 10 where it is 0
 	Readings  int    // measurements taken at once, 50 where it is 0
 	Clock     func() time.Time
+	Meter     Meter // may be nil
 	Log       *slog.Logger
 }
 
@@ -83,6 +84,11 @@ func New(c Config) *Manager {
 		events: newRecorder(c.Cluster, c.Log), index: newIndex(),
 	}
 	m.flights.limit = make(chan struct{}, c.Readings)
+	for name, l := range map[string]*loop.Loop[place]{"Rollouts": m.rollouts, "AnalysisRuns": m.runs, "Experiments": m.experiments, "Deployments": m.deployments} {
+		if c.Meter != nil {
+			l.Meter = c.Meter.Queue(name, l.Load)
+		}
+	}
 	m.rollouts.Failed = m.failed("Rollout")
 	m.runs.Failed = m.failed("AnalysisRun")
 	m.experiments.Failed = m.failed("Experiment")
@@ -113,9 +119,9 @@ func (m *Manager) Run(ctx context.Context) error {
 	m.watchAll(ctx)
 	var work sync.WaitGroup
 	if ctx.Err() == nil {
-		work.Go(func() { _ = m.rollouts.Run(ctx, m.Workers, m.advance) })
-		work.Go(func() { _ = m.runs.Run(ctx, m.Workers, m.analyse) })
-		work.Go(func() { _ = m.experiments.Run(ctx, m.Workers, m.experiment) })
+		work.Go(func() { _ = m.rollouts.Run(ctx, m.Workers, m.measured(Rollouts, m.advance)) })
+		work.Go(func() { _ = m.runs.Run(ctx, m.Workers, m.measured(Runs, m.analyse)) })
+		work.Go(func() { _ = m.experiments.Run(ctx, m.Workers, m.measured(Experiments, m.experiment)) })
 		work.Go(func() { _ = m.deployments.Run(ctx, m.Workers, m.adopt) })
 	}
 	<-ctx.Done()
@@ -132,5 +138,8 @@ func (m *Manager) mine(o manifest.Object) bool {
 }
 
 func (m *Manager) tell(about manifest.Object, reason, message string, warning bool) {
+	if m.Meter != nil {
+		m.Meter.Told(about, warning, reason)
+	}
 	m.events.tell(told{about: about, reason: reason, message: message, warning: warning, at: m.Clock()})
 }

@@ -77,8 +77,8 @@ func (m *Manager) watchAll(ctx context.Context) {
 		{Runs, false, "", m.runChanged},
 		{Experiments, false, "", m.experimentChanged},
 		{services, false, "", m.namedChanged},
-		{templates, false, "", m.namedChanged},
-		{clusterTemplates, true, "", m.namedChanged},
+		{Templates, false, "", m.namedChanged},
+		{ClusterTemplates, true, "", m.namedChanged},
 		{jobs, false, runUID, m.jobChanged},
 		{deployments, false, "", m.deploymentChanged},
 	} {
@@ -135,6 +135,7 @@ func (m *Manager) rolloutChanged(c manifest.Change) {
 	}
 	if c.Type == manifest.Deleted {
 		m.seen.Delete(o.UID())
+		m.gone(Rollouts, o)
 	}
 	if o.Annotation(rollout.MadeAnnotation) != "" {
 		m.deployments.Add(at(o))
@@ -160,6 +161,7 @@ func (m *Manager) ownedChanged(c manifest.Change) {
 func (m *Manager) runChanged(c manifest.Change) {
 	if c.Type == manifest.Deleted {
 		m.flights.forget(c.Object.UID())
+		m.gone(Runs, c.Object)
 	} else if m.mine(c.Object) {
 		m.runs.Add(at(c.Object))
 	}
@@ -167,7 +169,9 @@ func (m *Manager) runChanged(c manifest.Change) {
 }
 
 func (m *Manager) experimentChanged(c manifest.Change) {
-	if c.Type != manifest.Deleted && m.mine(c.Object) {
+	if c.Type == manifest.Deleted {
+		m.gone(Experiments, c.Object)
+	} else if m.mine(c.Object) {
 		m.experiments.Add(at(c.Object))
 	}
 	m.ownedChanged(c)

@@ -175,9 +175,9 @@ func (m *Manager) templates(ctx context.Context, namespace string, named []analy
 			continue
 		}
 		asked[next] = true
-		kind, in := templates, namespace
+		kind, in := Templates, namespace
 		if next.ClusterScope {
-			kind, in = clusterTemplates, ""
+			kind, in = ClusterTemplates, ""
 		}
 		note(ref{kind.Kind, place{in, next.TemplateName}})
 		o, err := m.Cluster.Get(ctx, kind, in, next.TemplateName)

@@ -55,6 +55,8 @@ type Sets struct {
 	Tell func(Told)
 	// Failed is told of what could not be done and is tried again; it may be nil.
 	Failed func(namespace, name string, err error)
+	// Meter counts; it may be nil.
+	Meter Meter
 
 	queue *loop.Loop[name]
 
@@ -83,6 +85,8 @@ type setEntry struct {
 	repos      []string // that its generators ask
 	steps      bool     // its Applications' statuses matter
 	order      map[string]string
+	updated    string // the reason of its condition ResourcesUpToDate
+	owned      int    // Applications in its status
 }
 
 // appMark is what of an Application a set looks at.
@@ -115,6 +119,9 @@ func (s *Sets) Prepare() {
 	s.queue = loop.New[name]()
 	s.sets, s.apps, s.made = map[name]*setEntry{}, map[name]appMark{}, map[name]generated{}
 	s.turn = map[name]int{}
+	if s.Meter != nil {
+		s.queue.Meter = s.Meter.Queue(setQueue, s.queue.Load)
+	}
 	s.queue.Failed = func(key name, err error, _ int, _ time.Duration) {
 		if s.Failed != nil {
 			s.Failed(key.namespace, key.name, err)
@@ -163,6 +170,9 @@ func (s *Sets) setChanged(ch manifest.Change) {
 		delete(s.made, key)
 		delete(s.turn, key)
 		s.mu.Unlock()
+		if s.Meter != nil {
+			s.Meter.Gone(setKind, key.namespace, key.name)
+		}
 		return
 	}
 	next := markOf(o)
@@ -183,6 +193,12 @@ func markOf(o manifest.Object) *setEntry {
 		e.refresh = text + "!"
 	}
 	e.steps = o.Text("spec", "strategy", "type") == "RollingSync"
+	e.owned = len(o.List("status", "resources"))
+	for _, c := range o.List("status", "conditions") {
+		if m, _ := c.(map[string]any); m["type"] == applicationset.ResourcesUpToDate {
+			e.updated, _ = m["reason"].(string)
+		}
+	}
 	e.order = o.Annotations()
 	maps.DeleteFunc(e.order, func(k, _ string) bool { return !strings.HasPrefix(k, "sluice.dev/") })
 	var walk func(list []any)

@@ -39,7 +39,12 @@ func (s *Sets) handle(ctx context.Context, key name) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	return s.reconcile(ctx, set)
+	began := s.Clock()
+	after, err := s.reconcile(ctx, set)
+	if s.Meter != nil {
+		s.Meter.Generated(key.namespace, key.name, s.Clock().Sub(began))
+	}
+	return after, err
 }
 
 // said is an error in a condition: the words alone.

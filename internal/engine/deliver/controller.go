@@ -54,6 +54,8 @@ type Controller struct {
 	Journal func(Drift)
 	// Failed is told of what could not be done and is tried again; it may be nil.
 	Failed func(namespace, name string, err error)
+	// Meter counts; it may be nil.
+	Meter Meter
 
 	queue       *loop.Loop[name]
 	subresource atomic.Bool
@@ -74,10 +76,12 @@ type name struct{ namespace, name string }
 // entry is what the controller holds of one Application. Only the worker that has the Application reads or writes what
 // stands below the line.
 type entry struct {
-	object manifest.Object
-	asked  level
-	cancel context.CancelFunc // of the step that is at work; nil where none is
-	told   map[string]uint64  // what those that hold it were last told of it, by Application
+	object  manifest.Object
+	asked   level
+	cancel  context.CancelFunc // of the step that is at work; nil where none is
+	told    map[string]uint64  // what those that hold it were last told of it, by Application
+	server  string             // where it goes, by its last comparison
+	orphans int                // that its last comparison found
 
 	running   *running
 	undone    []application.Answer // of the last step of a deletion
@@ -139,6 +143,9 @@ func (c *Controller) Prepare() {
 	c.projects = map[string]manifest.Object{}
 	c.watched = map[State]bool{}
 	c.catalogs = map[Cluster]*catalog{}
+	if c.Meter != nil {
+		c.queue.Meter = c.Meter.Queue(appQueue, c.queue.Load)
+	}
 	c.queue.Failed = func(key name, err error, _ int, _ time.Duration) {
 		if c.Failed != nil {
 			c.Failed(key.namespace, key.name, err)
@@ -206,6 +213,9 @@ func (c *Controller) applicationChanged(ch manifest.Change) {
 			}
 		}
 		c.mu.Unlock()
+		if c.Meter != nil {
+			c.Meter.Gone(applicationKind, key.namespace, key.name)
+		}
 		return
 	}
 	c.remember(o)

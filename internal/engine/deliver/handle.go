@@ -75,7 +75,11 @@ func (c *Controller) refreshDue(ctx context.Context, e *entry, o manifest.Object
 	if l == nothing {
 		return sooner(c.untilDue(e), c.left(e.again)), nil
 	}
+	began := c.Clock()
 	_, wait, err := c.refresh(ctx, e, o, l, hard)
+	if c.Meter != nil {
+		c.Meter.Compared(c.seen(o), c.Clock().Sub(began))
+	}
 	if err != nil {
 		c.mu.Lock()
 		e.asked = max(e.asked, l)

@@ -136,6 +136,7 @@ func (c *Controller) advance(ctx context.Context, e *entry, app application.Appl
 	if bad != nil {
 		return ended(state, application.Errored, "%s", formatConditions(bad)), false
 	}
+	c.goes(e, at.at.Server)
 	if at.noUser != nil {
 		return ended(state, application.Errored, "failed to find a matching service account to impersonate: %v", at.noUser), false
 	}
@@ -338,6 +339,9 @@ func (c *Controller) completed(ctx context.Context, o manifest.Object, s applica
 		words = append(words, "failed:", s.Message)
 	}
 	c.event(ctx, o, kind, reasonCompleted, strings.Join(words, " "))
+	if c.Meter != nil {
+		c.Meter.Ended(c.seen(o), s)
+	}
 	if s.Operation.Sync != nil && !s.Operation.Sync.DryRun {
 		l := forced // it was synced to a commit that is newer than what was resolved last
 		if s.Operation.InitiatedBy.Automated {

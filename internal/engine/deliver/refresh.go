@@ -103,10 +103,12 @@ func (c *Controller) refresh(ctx context.Context, e *entry, o manifest.Object, l
 	if bad != nil {
 		return c.keep(ctx, o, unfit(app.Status, bad, c.now()))
 	}
+	c.goes(e, at.at.Server)
 	f := c.compare(ctx, e, at, question{sources: app.Spec.All(), many: len(app.Spec.Sources) > 0, level: l, hard: hard, manifests: localManifests(app)})
 	if ctx.Err() != nil {
 		return o, 0, context.Cause(ctx)
 	}
+	c.leaves(e, len(f.Orphans))
 	c.note(o, at, f)
 	next := c.found(at, f, l)
 	o, after, next, err := c.automatic(ctx, o, at, f, next)

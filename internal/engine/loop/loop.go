@@ -32,11 +32,28 @@ type Panic struct {
 
 func (p *Panic) Error() string { return fmt.Sprintf("a mistake in Sluice: panic: %v", p.Value) }
 
+// Meter counts what a queue does. Its methods return at once.
+type Meter interface {
+	Added()                     // a key that was not waiting waits now
+	Taken(waited time.Duration) // for so long after it was due
+	Worked(took time.Duration)
+	Again() // it failed and is tried again
+}
+
+// Load is what a queue has to do at one moment.
+type Load struct {
+	Due              int           // keys that wait for a worker
+	Working          int           // keys that are worked on
+	Unfinished, Most time.Duration // how long those are worked on so far, in all and the longest
+}
+
 // Loop is the queue. New makes one; its methods may be called from everywhere, before Run and while it runs.
 type Loop[K comparable] struct {
 	// Failed, where it is set, is told of each error: the key, how often it failed in a row, and when it is tried again at
 	// the latest.
 	Failed func(key K, err error, tries int, again time.Duration)
+	// Meter may be nil.
+	Meter Meter
 
 	mu    sync.Mutex
 	items map[K]*item[K]
@@ -52,6 +69,7 @@ type item[K comparable] struct {
 	order   uint64 // the first added is the first taken where both are due
 	place   int    // in the heap, -1 outside
 	running bool
+	began   time.Time // while a worker has it
 	again   time.Time // asked for while it is worked on; zero for not
 	floor   time.Time // no try before: the key failed
 	tries   int
@@ -91,6 +109,26 @@ func (l *Loop[K]) Len() int {
 	return len(l.items)
 }
 
+// Load is what the queue has to do now.
+func (l *Loop[K]) Load() Load {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out Load
+	now := time.Now()
+	for _, it := range l.items {
+		switch {
+		case !it.began.IsZero():
+			took := now.Sub(it.began)
+			out.Working++
+			out.Unfinished += took
+			out.Most = max(out.Most, took)
+		case it.running, !it.due.After(now):
+			out.Due++
+		}
+	}
+	return out
+}
+
 // put makes an item due at a time or sooner. The lock is held.
 func (l *Loop[K]) put(it *item[K], at time.Time) {
 	if at.Before(it.floor) {
@@ -101,6 +139,9 @@ func (l *Loop[K]) put(it *item[K], at time.Time) {
 		l.count++
 		it.due, it.order = at, l.count
 		heap.Push(&l.due, it)
+		if l.Meter != nil {
+			l.Meter.Added()
+		}
 	case at.Before(it.due):
 		it.due = at
 		heap.Fix(&l.due, it.place)
@@ -181,8 +222,21 @@ func (l *Loop[K]) giveBack(it *item[K]) {
 // work handles one item and says when it is due next. Failed is told before the key can be worked on again.
 func (l *Loop[K]) work(ctx context.Context, it *item[K], handle Handle[K]) {
 	began := time.Now()
+	l.mu.Lock()
+	it.began = began
+	l.mu.Unlock()
+	if l.Meter != nil {
+		l.Meter.Taken(began.Sub(it.due))
+	}
 	after, err := contain(ctx, it.key, handle)
-	next := it.next(began, time.Now(), after, err)
+	ended := time.Now()
+	if l.Meter != nil {
+		l.Meter.Worked(ended.Sub(began))
+		if err != nil {
+			l.Meter.Again()
+		}
+	}
+	next := it.next(began, ended, after, err)
 	if err != nil && l.Failed != nil && ctx.Err() == nil {
 		l.Failed(it.key, err, it.tries, time.Until(next))
 	}
@@ -217,7 +271,7 @@ func (it *item[K]) next(began, now time.Time, after time.Duration, err error) ti
 func (l *Loop[K]) release(it *item[K], next time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	it.running = false
+	it.running, it.began = false, time.Time{}
 	if !it.again.IsZero() && (next.IsZero() || it.again.Before(next)) {
 		next = it.again
 	}

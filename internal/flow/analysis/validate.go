@@ -162,3 +162,14 @@ func retention(s Spec, metrics []Metric) (map[string]int, error) {
 	}
 	return out, nil
 }
+
+// Rehearsed are the names of the metrics that only rehearse: how they end does not count. A rule that matches none, or two
+// that match one, match nothing here.
+func (s Spec) Rehearsed() map[string]bool {
+	found, _ := dryRun(s, s.Metrics)
+	out := map[string]bool{}
+	for name := range found {
+		out[name] = true
+	}
+	return out
+}
