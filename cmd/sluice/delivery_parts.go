@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sluice-delivery/sluice/internal/dialect/argo/lua"
 	"github.com/sluice-delivery/sluice/internal/edge/cluster"
@@ -328,44 +327,11 @@ func journal(dir string, warn func(error)) (write func(deliver.Drift), closing f
 }
 
 // watchSources asks for comparisons when a repository on this machine changes, until ctx ends. repos are asked for anew now
-// and then.
+// and then. Where the system watches nothing, the comparisons by the clock are left.
 func (p *deliveryParts) watchSources(ctx context.Context, repos func() []string, moved func(repo string)) {
-	var before []string
-	for ctx.Err() == nil {
-		now := localRepos(repos())
-		watch, stop := context.WithCancel(ctx)
-		var group sync.WaitGroup
-		group.Go(func() {
-			if err := p.cache.Watch(watch, now, moved); err != nil && watch.Err() == nil {
-				<-watch.Done() // the comparisons by the clock are left
-			}
-		})
-		for ctx.Err() == nil && slices.Equal(now, localRepos(repos())) {
-			select {
-			case <-ctx.Done():
-			case <-time.After(250 * time.Millisecond):
-			}
-			for _, r := range now {
-				if !slices.Contains(before, r) {
-					moved(r) // what came before it was watched
-				}
-			}
-			before = now
-		}
-		stop()
-		group.Wait()
+	if err := p.cache.Watch(ctx, repos, moved); err != nil {
+		<-ctx.Done()
 	}
-}
-
-func localRepos(all []string) []string {
-	var out []string
-	for _, r := range all {
-		if _, ok := source.Local(r); ok && !slices.Contains(out, r) {
-			out = append(out, r)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 // sourceAt tells of a source whether it is in a repository.

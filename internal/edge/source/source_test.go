@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -293,29 +294,42 @@ func TestALocalCommitIsSeenAtOnce(t *testing.T) {
 	w.write("plain/a.yaml", "a\n", "plain/sub/b.yaml", "b\n")
 	now := morning
 	c := w.cache(&now)
-	repo, plain := w.path("repo"), "file://"+w.path("plain")
+	repo, plain, later := w.path("repo"), "file://"+w.path("plain"), w.path("later")
 	changed := make(chan string, 100)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
+	var mu sync.Mutex
+	repos := []string{repo, plain, "https://example.com/x", later}
+	follow := func(list ...string) {
+		mu.Lock()
+		defer mu.Unlock()
+		repos = list
+	}
 	go func() {
-		done <- c.Watch(ctx, []string{repo, plain, "https://example.com/x"}, func(u string) { changed <- u })
+		done <- c.Watch(ctx, func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(repos)
+		}, func(u string) { changed <- u })
 	}()
 	wait := func(what, want string, do func()) {
 		t.Helper()
-		deadline := time.After(20 * time.Second)
-		for again := time.NewTicker(300 * time.Millisecond); ; { // the watch may not stand yet
-			do()
+		for len(changed) > 0 {
+			<-changed // of what was done before
+		}
+		do()
+		for deadline := time.After(time.Minute); ; {
 			select {
 			case got := <-changed:
 				if got == want {
 					return
 				}
-			case <-again.C:
 			case <-deadline:
 				t.Fatalf("%s was not seen", what)
 			}
 		}
 	}
+	wait("the repository, which may have changed before,", repo, func() {})
 	n := 0
 	wait("a commit", repo, func() { n++; w.write("repo/app/cm.yaml", strings.Repeat("x", n)); w.commit("repo") })
 	if got, want := resolve(t, c, source.Want{RepoURL: repo}), w.git("repo", "rev-parse", "HEAD"); got != want {
@@ -327,6 +341,33 @@ func TestALocalCommitIsSeenAtOnce(t *testing.T) {
 	if after := resolve(t, c, source.Want{RepoURL: plain}); after == before || !strings.HasPrefix(after, "folder-") {
 		t.Errorf("the plain folder is %s after %s", after, before)
 	}
+	wait("a repository that came later", later, func() {
+		w.write("later/a.yaml", "a")
+		w.commit("later")
+	})
+	wait("a commit in it", later, func() { w.write("later/a.yaml", "b"); w.commit("later") })
+	wait("one in another's place", later, func() {
+		if err := os.Rename(later, later+"-old"); err != nil {
+			t.Fatal(err)
+		}
+		w.write("later/a.yaml", "c")
+		w.commit("later")
+	})
+	wait("a commit in that", later, func() { w.write("later/a.yaml", "d"); w.commit("later") })
+	wait("a commit beside it", repo, func() { n++; w.write("repo/app/cm.yaml", strings.Repeat("z", n)); w.commit("repo") })
+	follow(repo)
+	wait("a commit once another is left", repo, func() {
+		time.Sleep(time.Second) // that one is not watched any more
+		w.write("later/a.yaml", "e")
+		w.commit("later")
+		for len(changed) > 0 {
+			if got := <-changed; got == later {
+				t.Error("a repository was told of that is not followed")
+			}
+		}
+		w.write("repo/app/cm.yaml", "last")
+		w.commit("repo")
+	})
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
