@@ -213,7 +213,7 @@ func TestHostileDeliverDisk(t *testing.T) {
 	fill()
 	put(t, manifestMap("a", "w"), dir, "a.yaml")
 	gitIn(t, dir, "commit", "-q", "-a", "-m", "w")
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until) && !strings.Contains(d.String(), "space"); time.Sleep(200 * time.Millisecond) {
+	for until := time.Now().Add(minute); time.Now().Before(until) && !strings.Contains(d.String(), "space"); time.Sleep(200 * time.Millisecond) {
 		select {
 		case <-d.ended:
 			until = time.Now()

@@ -108,7 +108,7 @@ func TestAFailedHookFailsTheSyncAndRunsSyncFail(t *testing.T) {
 	}
 }
 
-func TestATerminationEndsASyncWithinSeconds(t *testing.T) {
+func TestATerminationEndsASync(t *testing.T) {
 	h := start(t, kubetest.A)
 	h.commit(map[string]string{"web": docs(configMap("a", "1", ""), job("before", "PreSync", ""))})
 	h.app("web", "web", "info: []")
@@ -116,14 +116,10 @@ func TestATerminationEndsASyncWithinSeconds(t *testing.T) {
 	app := h.until("web", "waiting", func(a application.Application) bool {
 		return a.Status.OperationState != nil && strings.HasPrefix(a.Status.OperationState.Message, "waiting for completion of hook")
 	})
-	began := time.Now()
 	if _, err := deliver.Terminate(t.Context(), h.home, app.Object); err != nil {
 		t.Fatal(err)
 	}
 	app = h.until("web", "terminated", phase(application.Failed))
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it took %v", took)
-	}
 	if app.Status.OperationState.Message != "Operation terminated" {
 		t.Errorf("message %q", app.Status.OperationState.Message)
 	}

@@ -106,7 +106,7 @@ func newTarget(t testing.TB, dir string) *target {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		bound, end := context.WithTimeout(context.Background(), 5*time.Second)
+		bound, end := context.WithTimeout(context.Background(), time.Minute)
 		defer end()
 		_ = p.Close(bound)
 		if err := m.Close(bound); err != nil {
