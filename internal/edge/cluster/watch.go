@@ -55,8 +55,8 @@ type watching struct {
 	namespace, selector string
 	each                func(manifest.Change)
 	revision            string
-	moved               bool                      // something was told since the last cut
-	known               map[named]manifest.Object // what is there as it was told, without its contents
+	moved               bool              // something was told since the last cut
+	known               map[named]outline // what is there as it was told, without its contents
 }
 
 type named struct{ namespace, name string }
@@ -82,8 +82,8 @@ func (w *watching) round(ctx context.Context) error {
 
 // gone tells that nothing of the kind is there any more.
 func (w *watching) gone() {
-	for _, o := range w.known {
-		w.tell(manifest.Deleted, o)
+	for _, was := range w.known {
+		w.tell(manifest.Deleted, was.object())
 	}
 }
 
@@ -94,23 +94,23 @@ func (w *watching) compare(l listing) {
 		l.objects[i] = nil // a long list need not be held until its end
 		n := nameOf(o)
 		there[n] = true
-		switch before := w.known[n]; {
-		case before == nil:
+		switch before, was := w.known[n]; {
+		case !was:
 			w.tell(manifest.Added, o)
-		case before.UID() != o.UID():
-			w.tell(manifest.Deleted, before)
+		case before.uid != o.UID():
+			w.tell(manifest.Deleted, before.object())
 			w.tell(manifest.Added, o)
-		case before.Revision() != o.Revision():
+		case before.revision != o.Revision():
 			w.tell(manifest.Modified, o)
 		}
 	}
-	for n, o := range w.known {
+	for n, was := range w.known {
 		if !there[n] {
-			w.tell(manifest.Deleted, o)
+			w.tell(manifest.Deleted, was.object())
 		}
 	}
 	if w.known == nil {
-		w.known = map[named]manifest.Object{}
+		w.known = map[named]outline{}
 	}
 	w.bookmark(l.revision)
 }
@@ -124,18 +124,29 @@ func (w *watching) bookmark(revision string) {
 
 func (w *watching) tell(change string, o manifest.Object) {
 	if w.known == nil {
-		w.known = map[named]manifest.Object{}
+		w.known = map[named]outline{}
 	}
 	if change == manifest.Deleted {
 		delete(w.known, nameOf(o))
 	} else {
-		w.known[nameOf(o)] = outline(o)
+		w.known[nameOf(o)] = outlined(o)
 	}
 	w.each(manifest.Change{Type: change, Object: o})
 }
 
-// outline is what is kept of an object to tell of its deletion: what names it, marks it and whose it is.
-func outline(o manifest.Object) manifest.Object {
+// outline is what is kept of an object to tell of its deletion: what names it, marks it and whose it is, as JSON.
+type outline struct {
+	uid, revision string
+	data          []byte
+}
+
+// object is the outline as an object.
+func (l outline) object() manifest.Object {
+	o, _ := manifest.Parse(l.data) // it was one
+	return o
+}
+
+func outlined(o manifest.Object) outline {
 	meta := map[string]any{}
 	for _, field := range []string{"name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences"} {
 		if v, ok := o.At("metadata", field); ok {
@@ -151,7 +162,7 @@ func outline(o manifest.Object) manifest.Object {
 	if len(notes) > 0 {
 		meta["annotations"] = notes
 	}
-	return manifest.Object{"apiVersion": o["apiVersion"], "kind": o["kind"], "metadata": meta}.Copy()
+	return outline{o.UID(), o.Revision(), manifest.Object{"apiVersion": o["apiVersion"], "kind": o["kind"], "metadata": meta}.JSON()}
 }
 
 // stream follows the changes after w.revision.
@@ -204,17 +215,17 @@ func (w *watching) stream(ctx context.Context) error {
 
 // event tells of a change, once: a stream that begins again may repeat what was told.
 func (w *watching) event(change string, o manifest.Object) {
-	before := w.known[nameOf(o)]
+	before, was := w.known[nameOf(o)]
 	switch {
-	case change == manifest.Deleted && before == nil:
+	case change == manifest.Deleted && !was:
 		return
 	case change == manifest.Deleted:
-	case before != nil && before.Revision() == o.Revision():
+	case was && before.revision == o.Revision():
 		return
-	case before != nil && before.UID() != o.UID():
-		w.tell(manifest.Deleted, before)
+	case was && before.uid != o.UID():
+		w.tell(manifest.Deleted, before.object())
 		change = manifest.Added
-	case before != nil:
+	case was:
 		change = manifest.Modified
 	default:
 		change = manifest.Added
