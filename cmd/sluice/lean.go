@@ -11,7 +11,7 @@ import (
 // returns when ctx ends.
 func lean(ctx context.Context) {
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
-	tick := time.NewTicker(time.Minute)
+	tick := time.NewTicker(30 * time.Second)
 	defer tick.Stop()
 	for {
 		select {
