@@ -20,7 +20,7 @@ const settle = 20 * time.Millisecond
 const maxWatched = 10_000
 
 // lookAgain is how often the list of repositories is asked for, and how soon one that was not there is found.
-const lookAgain = 250 * time.Millisecond
+const lookAgain = 500 * time.Millisecond
 
 // Watch tells of each change of those of the repositories that are on this machine: a commit, a branch that moved, a file
 // of a plain folder; and once of each when its watch stands, since what came before that was not seen. It returns when ctx
