@@ -169,8 +169,8 @@ var refusals = []struct {
 	exit  int
 	words []string
 }{
-	{CodeDenied, 4, []string{"Authentication failed", "could not read Username", "could not read Password", "Permission denied", "403", "401", "Host key verification failed", "terminal prompts disabled"}},
-	{CodeUnreachable, 5, []string{"Could not resolve host", "Connection refused", "timed out", "Failed to connect", "Couldn't connect", "unreachable", "Operation too slow", "Connection reset", "early EOF", "hung up", "502", "503", "504", "unable to access", "Could not read from remote"}},
+	{CodeDenied, 4, []string{"Authentication failed", "could not read Username", "could not read Password", "Permission denied", "error: 403", "error: 401", "Host key verification failed", "terminal prompts disabled"}},
+	{CodeUnreachable, 5, []string{"Could not resolve host", "Connection refused", "timed out", "Failed to connect", "Couldn't connect", "unreachable", "Operation too slow", "Connection reset", "early EOF", "hung up", "error: 502", "error: 503", "error: 504", "unable to access", "Could not read from remote"}},
 	{CodeRepository, 5, []string{"not found", "does not appear to be a git repository", "does not exist"}},
 }
 

@@ -148,9 +148,11 @@ func TestWhatWasFetchedIsThereWithoutTheServer(t *testing.T) {
 			}
 		}
 	}
-	_, _, err := other.Resolve(t.Context(), source.Want{RepoURL: s.URL + "/other", Revision: "main"})
-	if f, ok := errors.AsType[*fault.Fault](err); !ok || f.Code != source.CodeUnreachable || f.Exit != 5 {
-		t.Errorf("never fetched: %v", err)
+	for _, never := range []string{s.URL + "/other", "http://127.0.0.1:14031/a-port-like-a-refusal"} {
+		_, _, err := other.Resolve(t.Context(), source.Want{RepoURL: never, Revision: "main"})
+		if f, ok := errors.AsType[*fault.Fault](err); !ok || f.Code != source.CodeUnreachable || f.Exit != 5 {
+			t.Errorf("never fetched: %v", err)
+		}
 	}
 }
 
