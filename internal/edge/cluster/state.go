@@ -276,7 +276,7 @@ func (s *State) synced(ctx context.Context, feeds []*feed, spaces bool) (again b
 }
 
 var (
-	errClosed  = errors.New("the cache of the cluster is closed")
+	errClosed  = &manifest.Refusal{Reason: manifest.ReasonUnreachable, Message: "the cache of the cluster is closed"} // there is another one
 	errDropped = errors.New("the watch was ended to begin anew")
 )
 

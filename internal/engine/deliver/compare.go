@@ -53,8 +53,9 @@ func (c *Controller) compare(ctx context.Context, e *entry, at *place, q questio
 		f.failed = true
 		f.conditions = append(f.conditions, application.Condition{Type: kind, Message: fmt.Sprintf(format, args...)})
 	}
-	if err := c.serves(ctx, at, 0); err != nil {
-		fail(comparisonError, "Failed to load live state: %v", err)
+	lost := c.serves(ctx, at, 0)
+	if lost != nil {
+		fail(comparisonError, "Failed to load live state: %v", lost)
 		at.scope = func(manifest.Kind) (bool, bool) { return false, false }
 	}
 	revisions := q.revisions
@@ -79,6 +80,9 @@ func (c *Controller) compare(ctx context.Context, e *entry, at *place, q questio
 	live, err := c.live(ctx, e, at, f.desired)
 	if err != nil {
 		fail(comparisonError, "Failed to load live state: %v", err)
+	}
+	if err == nil {
+		err = lost
 	}
 	f.hooks, f.live, f.lost = hooksOf(live), live, err
 	f.namespace = live.Objects[manifest.Key{Kind: "Namespace", Name: at.app.Spec.Destination.Namespace}]

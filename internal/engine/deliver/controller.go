@@ -343,7 +343,22 @@ func (c *Controller) follow(ctx context.Context, s State) {
 	c.watched[s] = true
 	c.followers.Go(func() {
 		_ = s.Changed(ctx, c.liveChanged)
+		if ctx.Err() == nil {
+			c.unfollow(s)
+		}
 	})
+}
+
+// unfollow looks again, soon, at every Application: a cache of live objects has ended, as it does when the Secret of its
+// cluster changes, and who went by it goes by another from then on.
+func (c *Controller) unfollow(s State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.watched, s)
+	for key, e := range c.apps {
+		e.asked = max(e.asked, recent)
+		c.queue.AddAfter(key, time.Second)
+	}
 }
 
 // settle is how long live changes are gathered before they are looked at.

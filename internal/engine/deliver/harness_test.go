@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,6 +135,16 @@ func (h here) Resolve(_ context.Context, d application.Destination) (application
 	}
 	d.Server, d.Name = "https://kubernetes.default.svc", "in-cluster"
 	return d, "", nil
+}
+
+// moving is a Clusters whose cache can be replaced.
+type moving struct {
+	here
+	now *atomic.Pointer[cluster.State]
+}
+
+func (m moving) Find(context.Context, application.Destination) (deliver.Cluster, deliver.State, error) {
+	return m.to, m.now.Load(), nil
 }
 
 // harness is a controller over a store in memory, a shelf and a real cluster.

@@ -119,8 +119,14 @@ func (c *Controller) refresh(ctx context.Context, e *entry, o manifest.Object, l
 		return o, 0, err
 	}
 	out, _, err := c.keep(ctx, o, next)
+	if manifest.Passing(f.lost) {
+		after = sooner(after, lostAgain)
+	}
 	return out, sooner(after, e.stale(c.Clock())), err
 }
+
+// lostAgain is when a cluster is looked at again that could not be read.
+const lostAgain = 10 * time.Second
 
 // unfit is the status of an Application whose specification cannot be followed.
 func unfit(s application.Status, bad []application.Condition, now time.Time) application.Status {

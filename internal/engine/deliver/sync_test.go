@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-delivery/sluice/internal/edge/cluster"
 	"github.com/sluice-delivery/sluice/internal/edge/cluster/kubetest"
 	"github.com/sluice-delivery/sluice/internal/engine/deliver"
 	"github.com/sluice-delivery/sluice/internal/flow/application"
@@ -124,6 +125,28 @@ func TestATerminationEndsASync(t *testing.T) {
 		t.Errorf("message %q", app.Status.OperationState.Message)
 	}
 	h.eventually("the hook is gone", func() bool { j := h.live(jobs, "before"); return j == nil || j.Deleting() })
+}
+
+// The cache of a cluster ends with the Secret that the cluster was read of; no comparison is lost with it.
+func TestACacheOfACluster(t *testing.T) {
+	var now atomic.Pointer[cluster.State]
+	h := start(t, kubetest.A, func(c *deliver.Controller, h *harness) {
+		now.Store(cluster.NewState(h.to, cluster.Scope{}))
+		c.Clusters = moving{here{to: h.to}, &now}
+		c.SelfHeal.Timeout = time.Millisecond
+	})
+	t.Cleanup(func() { now.Load().Close() })
+	h.commit(map[string]string{"web": docs(configMap("a", "1", ""))})
+	h.app("web", "web", automated)
+	h.until("web", "synced", synced)
+	now.Load().Close()
+	h.until("web", "told that it cannot be read", func(a application.Application) bool { return a.Status.Sync.Status == application.Unknown })
+	now.Store(cluster.NewState(h.to, cluster.Scope{}))
+	h.until("web", "synced again", synced)
+	old := now.Swap(cluster.NewState(h.to, cluster.Scope{}))
+	old.Close()
+	h.merge(configMaps, "a", `{"data":{"key":"2"}}`)
+	h.eventually("it is followed and healed", func() bool { return h.live(configMaps, "a").Text("data", "key") == "1" })
 }
 
 func TestWavesWaitForHealth(t *testing.T) {
