@@ -11,14 +11,16 @@ import (
 // returns when ctx ends.
 func lean(ctx context.Context) {
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
-	tick := time.NewTicker(30 * time.Second)
+	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			debug.FreeOSMemory()
+			if n%3 == 0 { // it costs a collection
+				debug.FreeOSMemory()
+			}
 			releaseProgram()
 		}
 	}
