@@ -41,6 +41,7 @@ type controllerOptions struct {
 	jobNamespace  string
 	elect         bool
 	metrics       metricsFlags
+	metricsGiven  bool              // --metrics is; "" serves none
 	exporter      *metrics.Exporter // nil where nobody asks
 	electionPlace string
 	verbose       bool
@@ -52,14 +53,16 @@ type controllerOptions struct {
 type controllerHalf struct {
 	name string
 	lock string // the lease; Argo Rollouts' own name, so that never both work
-	run  func(ctx context.Context, c *cluster.Cluster, o controllerOptions, log *slog.Logger) error
+	// metrics is where they are served unless told: the port of Argo's controller
+	metrics string
+	run     func(ctx context.Context, c *cluster.Cluster, o controllerOptions, log *slog.Logger) error
 }
 
 // controllerHalves are all that a controller reconciles.
 func controllerHalves() []controllerHalf {
 	return []controllerHalf{
-		{"applications", "sluice-applications-controller-lock", runApplications},
-		{"rollouts", "argo-rollouts-controller-lock", runRollouts},
+		{"applications", "sluice-applications-controller-lock", "127.0.0.1:8082", runApplications},
+		{"rollouts", "argo-rollouts-controller-lock", "127.0.0.1:8090", runRollouts},
 	}
 }
 
@@ -76,9 +79,15 @@ func newController(s *streams) *cobra.Command {
 interrupted. Do not run it beside Argo's controllers on the same objects: give each a namespace or an instance id of its
 own, or let them elect a leader (for rollouts, --leader-elect takes the lease that Argo Rollouts takes).
 
+Metrics for Prometheus are served at 127.0.0.1:8082 for applications and 127.0.0.1:8090 for rollouts, where those ports are
+free, or where --metrics says ('' serves none).
+
 The definitions must be in the cluster: see 'sluice crd install'.`,
 		Args: args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runController(cmd.Context(), s, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.metricsGiven = cmd.Flags().Changed("metrics")
+			return runController(cmd.Context(), s, o)
+		},
 	}
 	o.cluster(cmd)
 	f := cmd.Flags()
@@ -117,7 +126,7 @@ func runController(ctx context.Context, s *streams, o controllerOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.exporter, err = o.metrics.serve(ctx, func(where string) { log.Info(where) }); err != nil {
+	if err := o.serveHalves(ctx, halves, log); err != nil {
 		return err
 	}
 	version := ""

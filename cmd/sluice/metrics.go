@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -38,16 +39,45 @@ func (f metricsFlags) serve(ctx context.Context, say func(string)) (*metrics.Exp
 		}
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", f.address)
-	if err != nil {
+	e := f.exporter()
+	if err := serveMetrics(ctx, e, f.address, say); err != nil {
 		return nil, fault.New(codeUsage, "--metrics %s: %v", f.address, err).WithHint("give HOST:PORT, or :PORT for all addresses")
 	}
-	e := metrics.New(metrics.Options{Version: versionText(), Labels: f.labels, Conditions: f.conditions})
+	return e, nil
+}
+
+func (f metricsFlags) exporter() *metrics.Exporter {
+	return metrics.New(metrics.Options{Version: versionText(), Labels: f.labels, Conditions: f.conditions})
+}
+
+// serveMetrics serves metrics at an address until ctx ends.
+func serveMetrics(ctx context.Context, e *metrics.Exporter, address string, say func(string)) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
 	s := &http.Server{Handler: e.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	context.AfterFunc(ctx, func() { _ = s.Close() })
 	go func() { _ = s.Serve(l) }()
 	say("metrics at http://" + l.Addr().String() + "/metrics")
-	return e, nil
+	return nil
+}
+
+// serveHalves serves metrics where they are asked for; where nothing is said, at the ports of Argo's controllers on this
+// machine alone, as far as they are free.
+func (o *controllerOptions) serveHalves(ctx context.Context, halves []controllerHalf, log *slog.Logger) (err error) {
+	say := func(where string) { log.Info(where) }
+	if o.metricsGiven {
+		o.exporter, err = o.metrics.serve(ctx, say)
+		return err
+	}
+	o.exporter = o.metrics.exporter()
+	for _, h := range halves {
+		if err := serveMetrics(ctx, o.exporter, h.metrics, say); err != nil {
+			log.Info("metrics are not served there: " + err.Error())
+		}
+	}
+	return nil
 }
 
 // tallied is the cluster that Applications call https://kubernetes.default.svc, whose answers are counted.
