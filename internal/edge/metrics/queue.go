@@ -10,7 +10,6 @@ import (
 // Load is what a queue has to do at one moment.
 type Load struct {
 	Due              int           // items that wait for a worker
-	Working          int           // items that are worked on
 	Unfinished, Most time.Duration // how long those are worked on so far, in all and the longest
 }
 

@@ -43,7 +43,6 @@ type Meter interface {
 // Load is what a queue has to do at one moment.
 type Load struct {
 	Due              int           // keys that wait for a worker
-	Working          int           // keys that are worked on
 	Unfinished, Most time.Duration // how long those are worked on so far, in all and the longest
 }
 
@@ -119,7 +118,6 @@ func (l *Loop[K]) Load() Load {
 		switch {
 		case !it.began.IsZero():
 			took := now.Sub(it.began)
-			out.Working++
 			out.Unfinished += took
 			out.Most = max(out.Most, took)
 		case it.running, !it.due.After(now):
